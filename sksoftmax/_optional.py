@@ -1,0 +1,37 @@
+"""Optional libraries: import one, or say how to install it.
+
+What lives here: ``import_optional``. What doesn't: the runtime dependencies, which are imported as usual.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+def import_optional(name: str, *, purpose: str) -> ModuleType:
+    """Return the module called name.
+
+    Parameters
+    ----------
+    name : str
+        Dotted module name, e.g. ``"matplotlib.pyplot"``.
+    purpose : str
+        What needs it; the error begins with this.
+
+    Raises
+    ------
+    ImportError
+        The library is not installed.
+
+    Examples
+    --------
+    >>> from sksoftmax._optional import import_optional
+    >>> import_optional("json", purpose="This example").loads("[1]")
+    [1]
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        package = name.partition(".")[0]
+        raise ImportError(f"{purpose} needs {package}, which is not installed: pip install {package}") from error

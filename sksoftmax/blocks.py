@@ -1,0 +1,245 @@
+"""Row blocks of the data, and the threads that map over them.
+
+What lives here: dense (also memory-mapped) and CSR rows behind one contract, their cutting into cache-sized blocks and into
+segments for threads, and the ordered map. What doesn't: losses and parameters (``objective``), validation (``classifier``).
+
+Segments depend on the data's shape alone and their partial sums are added in segment order, so that a result is the same
+bits whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from threadpoolctl import ThreadpoolController
+
+from . import kernels
+
+# A block of X, its logits and their gradient share the second-level cache of a core.
+BLOCK_BYTES = 2**18
+MAX_BLOCK_ROWS = 4096
+MAX_SEGMENTS = 16
+# Below this many multiplications a segment costs less than handing it to a thread.
+SEGMENT_WORK = 2**20
+
+Segment = tuple[int, int]
+"""Where a thread's rows start and stop."""
+
+Pair = tuple[NDArray, NDArray]
+"""Coefficients and intercept, or their gradients."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class RowBlocks(ABC):
+    """The rows of X as kernels read them.
+
+    Attributes
+    ----------
+    n_rows, n_features : int
+    dtype : numpy dtype
+        float32 or float64.
+    n_stored : int
+        Numbers stored: n_rows * n_features, or the non-zeros.
+    class_major : bool
+        Whether kernels take coefficients as (n_logits, n_features), or else as (n_features, n_logits).
+    """
+
+    n_rows: int
+    n_features: int
+    dtype: np.dtype
+    n_stored: int
+    class_major: bool
+
+    @abstractmethod
+    def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
+        """Fill logits with those of rows start:stop."""
+
+    @abstractmethod
+    def sum_loss(self, loss: tuple, coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
+        """Add the gradient of a loss over a segment to out, return the loss.
+
+        Parameters
+        ----------
+        loss : tuple
+            ``BoundLoss.arguments``.
+        coef, intercept : ndarray
+            As the kernels take them.
+        segment : (start, stop)
+        out : (coef_gradient, intercept_gradient)
+            float64, of their shapes.
+        """
+
+    @abstractmethod
+    def sum_hessian_product(
+        self, loss: tuple, coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
+    ) -> None:
+        """Add the Hessian of a loss over a segment times direction to out; as ``sum_loss``."""
+
+    @abstractmethod
+    def dense(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return rows start:stop as a dense float64 array, possibly a view."""
+
+    def block(self, n_logits: int) -> NDArray:
+        """Return a new scratch array for the logits of a block of rows."""
+        row_bytes = self.dtype.itemsize * (self.n_stored // max(self.n_rows, 1) + 2 * n_logits + 1)
+        n_rows = min(int(np.clip(BLOCK_BYTES // row_bytes // 8 * 8, 32, MAX_BLOCK_ROWS)), self.n_rows)
+        return np.empty((n_rows, n_logits), dtype=self.dtype)
+
+    def segments(self, n_logits: int, *, per_segment: int = 0) -> list[Segment]:
+        """Cut the rows into the (start, stop) pieces that threads take.
+
+        Parameters
+        ----------
+        n_logits : int
+        per_segment : int
+            Multiplications' worth of work that a piece costs beside its rows, e.g. adding up its partial gradient; the
+            pieces are kept ten times larger.
+        """
+        work = self.n_stored * n_logits
+        n_segments = min(MAX_SEGMENTS, work // max(SEGMENT_WORK, 10 * per_segment), -(-self.n_rows // 8))
+        edges = np.linspace(0, self.n_rows, max(int(n_segments), 1) + 1).astype(int).tolist()
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+class DenseRows(RowBlocks):
+    """C-contiguous rows, in memory or memory-mapped; never copied."""
+
+    class_major = True
+
+    def __init__(self, X: NDArray) -> None:
+        self._X = _read_only(X)
+        self.n_rows, self.n_features = X.shape
+        self.dtype = X.dtype
+        self.n_stored = X.size
+
+    def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
+        kernels.score_dense(self._X, coef, intercept, start, stop, logits)
+
+    def sum_loss(self, loss: tuple, coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
+        logits = self.block(len(intercept))
+        return kernels.sum_dense(self._X, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
+
+    def sum_hessian_product(
+        self, loss: tuple, coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
+    ) -> None:
+        block = self.block(len(intercept)), self.block(len(intercept))
+        number, *_, weight, _ = loss
+        kernels.hessian_product_dense(self._X, number, weight, coef, intercept, direction, segment, block, out)
+
+    def dense(self, start: int, stop: int) -> NDArray[np.float64]:
+        return self._X[start:stop].astype(np.float64, copy=False)
+
+
+class CSRRows(RowBlocks):
+    """Compressed sparse rows with 32- or 64-bit indices; never copied."""
+
+    class_major = False
+
+    def __init__(self, X: Any) -> None:
+        self._X = X
+        self._arrays = (_read_only(X.data), _read_only(X.indices), _read_only(X.indptr))
+        self.n_rows, self.n_features = X.shape
+        self.dtype = X.dtype
+        self.n_stored = X.nnz
+
+    def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
+        kernels.score_csr(*self._arrays, coef, intercept, start, stop, logits)
+
+    def sum_loss(self, loss: tuple, coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
+        logits = self.block(len(intercept))
+        return kernels.sum_csr(*self._arrays, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
+
+    def sum_hessian_product(
+        self, loss: tuple, coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
+    ) -> None:
+        block = self.block(len(intercept)), self.block(len(intercept))
+        number, *_, weight, _ = loss
+        kernels.hessian_product_csr(*self._arrays, number, weight, coef, intercept, direction, segment, block, out)
+
+    def dense(self, start: int, stop: int) -> NDArray[np.float64]:
+        return self._X[start:stop].toarray().astype(np.float64, copy=False)
+
+
+def as_rows(X: Any) -> RowBlocks:
+    """Return the row blocks of a C-contiguous array or a CSR matrix of float32 or float64."""
+    return CSRRows(X) if sparse.issparse(X) else DenseRows(X)
+
+
+def _read_only(array: NDArray) -> NDArray:
+    """Return a plain read-only view, so that writeable, read-only and memory-mapped data compile one kernel."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+class _SingleThreadedBLAS:
+    """Holds BLAS at one thread while any fit of the process runs, and gives back what it had after the last.
+
+    Our threads already fill the cores. Counted, because the limit is the process's: of two fits in two threads, the one
+    that ends last would otherwise restore the limit that it found.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limits: AbstractContextManager | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._limits = _threadpools().limit(limits=1, user_api="blas")
+                self._limits.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._limits is not None:
+                self._limits.__exit__(None, None, None)
+
+
+@cache
+def _threadpools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+_single_threaded_blas = _SingleThreadedBLAS()
+
+
+@contextmanager
+def thread_pool(n_threads: int) -> Iterator[ThreadPoolExecutor | None]:
+    """Yield an executor, or None for one thread, and hold BLAS at one thread meanwhile.
+
+    Kept no longer than a fit: threads do not survive a fork, and a pool that waits for them would hang.
+    """
+    pool = nullcontext() if n_threads == 1 else ThreadPoolExecutor(n_threads, thread_name_prefix="sksoftmax")
+    with _single_threaded_blas, pool as executor:
+        yield executor
+
+
+def map_in_order(
+    pool: ThreadPoolExecutor | None, n_ahead: int, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Yield ``function(item)`` in the items' order, computing at most n_ahead of them before they are asked for."""
+    if pool is None:
+        yield from map(function, items)
+        return
+    pending: deque[Future[Result]] = deque()
+    for item in items:
+        pending.append(pool.submit(function, item))
+        if len(pending) > n_ahead:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()

@@ -1,0 +1,386 @@
+"""The scikit-learn face: ``SoftmaxRegressionClassifier``.
+
+What lives here: the path of a fit (validate, make the objective, solve, warn, keep) and of a prediction (validate, score row
+blocks, turn logits into what was asked). What doesn't: every step's own work, which the lower floors do.
+"""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .blocks import RowBlocks, as_rows, map_in_order, thread_pool
+from .losses import LOSSES, Loss, Targets
+from .objective import Objective
+from .penalties import PENALTIES
+from .progress import CallbackSupportMixin, FitProgress
+from .solvers import SOLVERS, Solution, Solver, choose_solver
+from .targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets
+
+DOCUMENTATION = "https://sksoftmax.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
+
+
+class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
+    r"""Softmax regression (multinomial logistic regression) with an L2 penalty.
+
+    .. math:: \min_{W, b} \; C \sum_i w_i \, \ell(y_i, W x_i + b) + \tfrac{1}{2} \lVert W \rVert_2^2
+
+    with the softmax cross-entropy :math:`\ell`. The optimum, ``C``, and the shapes of the attributes are those of
+    :class:`sklearn.linear_model.LogisticRegression`. X is read in row blocks, on as many threads as scikit-learn would use
+    (``OMP_NUM_THREADS``, threadpoolctl and joblib limits are honoured), and is not copied if it is C-contiguous float32 or
+    float64 or a CSR matrix; the result does not depend on the number of threads.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse strength of the penalty, in (0, inf]; ``np.inf`` means none.
+    l1_ratio : float, default=0.0
+        Share of L1 in the penalty. Only 0.0 is implemented yet.
+    loss : {"cross_entropy"} or loss object, default="cross_entropy"
+        What is minimised; ``sksoftmax.losses.CrossEntropy(label_smoothing=0.1)`` has its parameters searched as
+        ``loss__label_smoothing``.
+    solver : {"auto", "lbfgs", "newton-cg", "newton-cholesky"} or solver object, default="auto"
+        How; ``"auto"`` takes ``"newton-cholesky"`` where the Hessian is small, else ``"lbfgs"``. See ``sksoftmax.solvers``.
+    fit_intercept : bool, default=True
+        Whether to add an intercept, which is never penalised.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of classes, multiplied with ``sample_weight``. "balanced" gives each class the same total weight.
+    tol : float, default=1e-4
+        The fit has converged when no component of the gradient of the mean loss plus penalty exceeds it.
+    max_iter : int, default=1000
+        Most iterations of the solver.
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the last fit.
+    random_state : int, RandomState instance or None, default=None
+        No solver of today draws random numbers.
+    verbose : int, default=0
+        Prints one line an iteration if positive.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted; ``0..n_classes - 1`` after a fit to class probabilities, or their data frame's columns.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features), of X's dtype
+        Coefficients; one row for two classes. CSR after ``sparsify``.
+    intercept_ : ndarray of shape (1,) or (n_classes,), of X's dtype
+    n_iter_ : ndarray of shape (1,), int32
+    converged_ : bool
+    solution_ : sksoftmax.solvers.Solution
+        Final value, gradient norm, message, history of every iteration.
+    loss_ : Loss
+        The loss object that turns logits into probabilities.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if X has feature names that are all strings.
+
+    Raises
+    ------
+    ValueError
+        When fitted to bad input; the message names it, what was got and what is allowed.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same model, without soft targets and label smoothing.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), "The Elements of Statistical Learning", section 4.4.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = SoftmaxRegressionClassifier().fit(X, y)
+    >>> clf.predict(X[:2])
+    array([0, 0])
+    >>> clf.predict_proba(X[:2]).round(3)
+    array([[0.982, 0.018, 0.   ],
+           [0.972, 0.028, 0.   ]])
+    >>> round(clf.score(X, y), 2)
+    0.97
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "C": [Interval(Real, 0, None, closed="right")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "loss": [StrOptions(set(LOSSES)), Loss],
+        "solver": [StrOptions({"auto", *SOLVERS}), Solver],
+        "fit_intercept": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+    _doc_link_module = "sksoftmax"
+    _doc_link_template = DOCUMENTATION
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        l1_ratio: float = 0.0,
+        loss: str | Loss = "cross_entropy",
+        solver: str | Solver = "auto",
+        fit_intercept: bool = True,
+        class_weight: dict | Literal["balanced"] | None = None,
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.loss = loss
+        self.solver = solver
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- fitting -------------------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> SoftmaxRegressionClassifier:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels of any kind, or rows of class probabilities: a row q counts as K rows, the k-th with label k and weight
+            ``q[k]``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; 2 counts as the row twice, 0 as the row left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            Bad input; the message names it, what was got and what is allowed.
+        """
+        if self.l1_ratio != 0:
+            raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
+        given = X, y, sample_weight
+        X, classes, targets, total_weight = self._validate_training_data(X, y, sample_weight)
+        loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
+        rows, bound = as_rows(X), loss.bind(targets)
+        n_threads = _openmp_effective_n_threads()
+        with thread_pool(n_threads) as pool:
+            objective = Objective(
+                rows,
+                bound,
+                PENALTIES["l2"](),
+                1 / (self.C * total_weight),
+                fit_intercept=self.fit_intercept,
+                pool=pool,
+                n_threads=n_threads,
+            )
+
+            def attributes(params: NDArray[np.float64]) -> dict[str, Any]:
+                coef, intercept = objective.unpack(params)
+                return {"classes_": classes, "loss_": loss, "coef_": coef, "intercept_": intercept}
+
+            progress = FitProgress(self, *given, max_iter=self.max_iter, verbose=self.verbose, attributes=attributes)
+            start = self._start(objective, classes)
+            progress.begin(start)
+            solution = self._solver(rows, objective).solve(
+                objective, start, tol=self.tol, max_iter=self.max_iter, callback=progress.report
+            )
+            progress.close()
+        self._keep(attributes(solution.params), solution)
+        self._warn(solution, rows, targets, stopped=progress.stopped)
+        progress.end()
+        return self
+
+    def _validate_training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Targets, float]:
+        checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C"}
+        if y is not None and is_proba(y):
+            X = validate_data(self, X, **checks)
+            classes, proba = check_proba_targets(y, X.shape[0])
+            encoded = {"proba": proba}
+        else:
+            X, y = validate_data(self, X, y, **checks)
+            classes, labels = check_labels(y)
+            encoded = {"labels": labels}
+        weight = check_sample_weight(sample_weight, X)
+        targets, total_weight = make_targets(classes, weight, self.class_weight, **encoded)
+        return X, classes, targets, total_weight
+
+    def _start(self, objective: Objective, classes: NDArray) -> NDArray[np.float64]:
+        coef = getattr(self, "coef_", None) if self.warm_start else None
+        if coef is None:
+            return np.zeros(objective.n_params)
+        if not np.array_equal(self.classes_, classes):
+            raise ValueError(f"warm_start=True needs the classes of the last fit, {self.classes_}; got {classes}.")
+        if coef.shape[1] != self.n_features_in_:
+            raise ValueError(f"warm_start=True needs the {coef.shape[1]} features of the last fit; got {self.n_features_in_}.")
+        return objective.pack(coef.toarray() if sparse.issparse(coef) else coef, self.intercept_)
+
+    def _solver(self, rows: RowBlocks, objective: Objective) -> Solver:
+        if isinstance(self.solver, Solver):
+            return self.solver
+        if self.solver == "auto":
+            return choose_solver(rows.n_stored, rows.n_rows, rows.n_features, objective.n_logits)
+        return SOLVERS[self.solver]()
+
+    def _keep(self, attributes: dict[str, Any], solution: Solution) -> None:
+        for name, value in attributes.items():
+            setattr(self, name, value)
+        self.solution_ = solution
+        self.converged_ = solution.converged
+        self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
+
+    def _warn(self, solution: Solution, rows: RowBlocks, targets: Targets, *, stopped: bool) -> None:
+        """Warn once if the fit is not at the optimum, or if there is none."""
+        if np.isinf(self.C) and self._separates(rows, targets):
+            self.converged_ = False
+            warnings.warn(
+                "The classes are perfectly separable: without a penalty (C=inf) the loss has no minimum and the coefficients "
+                f"grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. Set a finite C.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif not (solution.converged or stopped):
+            warnings.warn(
+                f"{solution.message}: the gradient norm is {solution.gradient_norm:.3g}, the tolerance {self.tol:.3g}. "
+                f"Increase the number of iterations (max_iter={self.max_iter}), or scale the columns of X "
+                "(sklearn.preprocessing.StandardScaler), or use another solver, or a smaller C.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _separates(self, rows: RowBlocks, targets: Targets) -> bool:
+        """Return whether every weighted row has its label's logit strictly above all others: then larger is better."""
+        if targets.labels is None:
+            return False
+        logits = rows.block(len(self.intercept_))
+        coef = self._kernel_coef(rows)
+        for start in range(0, rows.n_rows, len(logits)):
+            stop = min(start + len(logits), rows.n_rows)
+            rows.score(coef, self.intercept_, start, stop, logits)
+            log_proba = self.loss_.log_proba(logits[: stop - start].copy())
+            rival = np.partition(log_proba, -2, axis=1)[:, -2]
+            own = log_proba[np.arange(stop - start), targets.labels[start:stop]]
+            if np.any((own <= rival) & (targets.weight[start:stop] > 0)):
+                return False
+        return True
+
+    # -- predicting ----------------------------------------------------------------------------------------------
+
+    def decision_function(self, X: Any) -> NDArray:
+        """Return the logits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes the one of ``classes_[1]``, against 0 for ``classes_[0]``. The same for a row whatever the others.
+        """
+        logits = self._logits(X)
+        return logits[:, 0] if logits.shape[1] == 1 else logits
+
+    def predict_proba(self, X: Any) -> NDArray:
+        """Return class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Rows sum to one; columns in the order of ``classes_``.
+        """
+        return self.loss_.proba(self._logits(X))
+
+    def predict_log_proba(self, X: Any) -> NDArray:
+        """Return logarithms of class probabilities, in nats, computed from the logits: finite where these are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        return self.loss_.log_proba(self._logits(X))
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or rows of class probabilities, whose share on the predicted class counts.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        accuracy : float
+            Between 0 and 1; greater is better.
+        """
+        if not is_proba(y):
+            return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
+        logits = self._logits(X)
+        predicted = logits.argmax(axis=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).astype(int)
+        _, proba = check_proba_targets(y, len(predicted))
+        return float(np.average(proba[np.arange(len(predicted)), predicted], weights=sample_weight))
+
+    def _logits(self, X: Any) -> NDArray:
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False)
+        dtype = np.result_type(X.dtype, self.coef_.dtype)
+        rows = as_rows(X.astype(dtype, copy=False))
+        coef, intercept = self._kernel_coef(rows), self.intercept_.astype(dtype, copy=False)
+        logits = np.empty((rows.n_rows, len(intercept)), dtype=dtype)
+        segments = rows.segments(len(intercept))
+
+        def fill(segment: tuple[int, int]) -> None:
+            rows.score(coef, intercept, *segment, logits[segment[0] :])
+
+        if len(segments) == 1:  # no pool: a single row should not wait for one
+            fill(segments[0])
+            return logits
+        n_threads = _openmp_effective_n_threads()
+        with thread_pool(n_threads) as pool:
+            for _ in map_in_order(pool, n_threads, fill, segments):
+                pass
+        return logits
+
+    def _kernel_coef(self, rows: RowBlocks) -> NDArray:
+        """Return coef_ as the kernels of rows take it."""
+        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        return np.ascontiguousarray(coef if rows.class_major else coef.T, dtype=rows.dtype)
+
+    def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

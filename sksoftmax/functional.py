@@ -1,0 +1,359 @@
+r"""Softmax, log-softmax, log-sum-exp and cross-entropy on plain arrays: the kernels' public face.
+
+What lives here: validation of arrays, and functions of logits. What doesn't: probabilities as input (``metrics``), models.
+
+Conventions
+-----------
+``logits`` are (n_rows, n_classes), or (n_classes,) for one row; float32 stays float32, everything else becomes float64.
+−inf is allowed (a class that cannot be), NaN and +inf are not. Sums are taken in float64. Units are nats. Results are stable:
+the largest logit of a row is subtracted before anything is exponentiated.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import kernels
+
+Reduction = Literal["mean", "sum", "none"]
+
+# Probabilities written with a few decimals still count as summing to one; rows of counts or scores do not.
+PROBA_TOLERANCE = 1e-4
+
+
+def softmax(logits: ArrayLike) -> NDArray:
+    r"""Return the softmax of each row.
+
+    .. math:: \mathrm{softmax}(z)_k = \frac{e^{z_k}}{\sum_j e^{z_j}}
+
+    Parameters
+    ----------
+    logits : array-like of shape (n_rows, n_classes) or (n_classes,)
+
+    Returns
+    -------
+    proba : ndarray of the same shape, float32 or float64
+        Non-negative, each row summing to one; a row of −inf throughout gives NaN.
+
+    Raises
+    ------
+    ValueError
+        NaN or +inf among the logits, or another number of dimensions.
+
+    References
+    ----------
+    Bridle (1990), "Probabilistic Interpretation of Feedforward Classification Network Outputs".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftmax.functional import softmax
+    >>> softmax([1.0, 2.0, 3.0]).round(4)
+    array([0.09  , 0.2447, 0.6652])
+
+    Only differences of logits count:
+
+    >>> X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    >>> np.allclose(softmax(X), softmax(X + 1000.0))
+    True
+    >>> softmax(X).sum(axis=1)
+    array([1., 1.])
+    """
+    rows, shape = _rows(logits, copy=True)
+    kernels.softmax(rows, len(rows))
+    return rows.reshape(shape)
+
+
+def log_softmax(logits: ArrayLike) -> NDArray:
+    r"""Return the logarithm of the softmax of each row, in nats.
+
+    .. math:: \log \mathrm{softmax}(z)_k = z_k - \log \sum_j e^{z_j}
+
+    Finite wherever the logits are, also where the probability itself is too small for a number.
+
+    Parameters
+    ----------
+    logits : array-like of shape (n_rows, n_classes) or (n_classes,)
+
+    Returns
+    -------
+    log_proba : ndarray of the same shape, float32 or float64
+
+    Raises
+    ------
+    ValueError
+        NaN or +inf among the logits, or another number of dimensions.
+
+    References
+    ----------
+    Blanchard, Higham & Higham (2021), "Accurately computing the log-sum-exp and softmax functions".
+
+    Examples
+    --------
+    >>> from sksoftmax.functional import log_softmax
+    >>> log_softmax([0.0, -1000.0])
+    array([    0., -1000.])
+    """
+    rows, shape = _rows(logits, copy=True)
+    kernels.log_softmax(rows, len(rows))
+    return rows.reshape(shape)
+
+
+def logsumexp(logits: ArrayLike) -> NDArray:
+    r"""Return the log-sum-exp of each row, :math:`m + \log \sum_k e^{z_k - m}` with :math:`m = \max_k z_k`.
+
+    Parameters
+    ----------
+    logits : array-like of shape (n_rows, n_classes) or (n_classes,)
+
+    Returns
+    -------
+    values : ndarray of shape (n_rows,) or (), float32 or float64
+        −inf for a row of −inf throughout.
+
+    Raises
+    ------
+    ValueError
+        NaN or +inf among the logits, or another number of dimensions.
+
+    References
+    ----------
+    Blanchard, Higham & Higham (2021), "Accurately computing the log-sum-exp and softmax functions".
+
+    Examples
+    --------
+    >>> from sksoftmax.functional import logsumexp
+    >>> logsumexp([[1000.0, 1000.0], [0.0, 0.0]]).round(4)
+    array([1.0006931e+03, 6.9310000e-01])
+    """
+    rows, shape = _rows(logits, copy=False)
+    values = np.empty(len(rows), dtype=rows.dtype)
+    kernels.logsumexp(rows, values)
+    return values.reshape(shape[:-1])
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    y: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    reduction: Reduction = "mean",
+) -> NDArray | np.floating:
+    r"""Return the cross-entropy of logits against labels or class probabilities, in nats.
+
+    .. math:: \ell(y, z) = \log \sum_j e^{z_j} - \sum_k t_k z_k
+
+    where t is one-hot or the given row, smoothed to :math:`1 - \varepsilon` on the class and
+    :math:`\varepsilon / (K - 1)` elsewhere.
+
+    Parameters
+    ----------
+    logits : array-like of shape (n_rows, n_classes) or (n_classes,)
+        Scores, not probabilities: the softmax is taken inside.
+    y : array-like of shape (n_rows,) or (n_rows, n_classes)
+        Class indices in ``0..n_classes - 1``, or rows of class probabilities. For one row of logits, an index or a row.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative weights of the rows.
+    label_smoothing : float, default=0.0
+        In [0, 1).
+    reduction : {"mean", "sum", "none"}, default="mean"
+        The weighted mean over the rows, the weighted sum, or each row's weighted loss.
+
+    Returns
+    -------
+    loss : float32 or float64, or ndarray of shape (n_rows,) with ``reduction="none"``
+
+    Raises
+    ------
+    ValueError
+        Logits, labels, probabilities, weights or options that are not as above; the message names the first bad row.
+
+    References
+    ----------
+    Good (1952), "Rational Decisions". Szegedy et al. (2016), "Rethinking the Inception Architecture for Computer Vision".
+
+    Examples
+    --------
+    The logarithms of probabilities are logits of theirs:
+
+    >>> import numpy as np
+    >>> from sksoftmax.functional import cross_entropy
+    >>> proba = np.array([[0.1, 0.3, 0.6], [0.3, 0.2, 0.5]])
+    >>> round(float(cross_entropy(np.log(proba), [0, 2])), 7)
+    1.4978661
+    >>> cross_entropy(np.log(proba), [0, 2], reduction="none").round(4)
+    array([2.3026, 0.6931])
+
+    In float32 the same example prints the figure known from textbooks:
+
+    >>> print(cross_entropy(np.log(proba.astype(np.float32)), [0, 2]))
+    1.4978662
+    """
+    value, losses, _, weight = _cross_entropy(logits, y, sample_weight, label_smoothing, reduction)
+    return (weight * losses).astype(value.dtype) if reduction == "none" else value
+
+
+def cross_entropy_gradient(
+    logits: ArrayLike,
+    y: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    reduction: Literal["mean", "sum"] = "mean",
+) -> NDArray:
+    r"""Return the gradient of ``cross_entropy`` by the logits.
+
+    .. math:: \frac{\partial \ell}{\partial z_k} = \mathrm{softmax}(z)_k - t_k
+
+    times the row's share of the mean or sum.
+
+    Parameters
+    ----------
+    logits, y, sample_weight, label_smoothing
+        As for ``cross_entropy``.
+    reduction : {"mean", "sum"}, default="mean"
+        Of the loss whose gradient this is.
+
+    Returns
+    -------
+    gradient : ndarray of the logits' shape, float32 or float64
+        Each row sums to zero.
+
+    Raises
+    ------
+    ValueError
+        As ``cross_entropy``.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), "The Elements of Statistical Learning", section 4.4.
+
+    Examples
+    --------
+    The gradient is the softmax less the one-hot target:
+
+    >>> import numpy as np
+    >>> from sksoftmax.functional import cross_entropy_gradient, softmax
+    >>> logits = np.array([[2.0, 1.0, 0.0]])
+    >>> cross_entropy_gradient(logits, [0]).round(4)
+    array([[-0.3348,  0.2447,  0.09  ]])
+    >>> np.allclose(cross_entropy_gradient(logits, [0]), softmax(logits) - [[1, 0, 0]])
+    True
+    """
+    if reduction == "none":
+        raise ValueError("reduction='none' has no gradient; use 'mean' or 'sum'.")
+    _, _, gradient, _ = _cross_entropy(logits, y, sample_weight, label_smoothing, reduction)
+    return gradient.reshape(np.shape(logits))
+
+
+def _cross_entropy(
+    logits: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, label_smoothing: float, reduction: str
+) -> tuple[np.floating, NDArray[np.float64], NDArray, NDArray[np.float64]]:
+    """Return the reduced value in the logits' dtype, the rows' losses, the gradient and the rows' weights."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}.")
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing!r}.")
+    rows, shape = _rows(logits, copy=True)
+    n_rows, n_classes = rows.shape
+    if n_classes < 2:
+        raise ValueError("logits must have at least two columns, one a class; got one.")
+    weight = _weight(sample_weight, n_rows)
+    if reduction == "mean":
+        weight = weight / weight.sum()
+    targets = np.asarray(y)
+    targets = targets.reshape(1, *targets.shape) if len(shape) == 1 else targets
+    losses = np.empty(n_rows)
+    if targets.ndim == 2:
+        proba = check_proba(targets, "y", shape=rows.shape)
+        ones = np.ones(n_classes)
+        value = kernels.cross_entropy_proba(rows, proba, ones, weight, 0, n_rows, label_smoothing, losses)
+    else:
+        labels = _labels(targets, n_rows, n_classes)
+        value = kernels.cross_entropy_labels(rows, labels, weight, 0, n_rows, label_smoothing, losses)
+    return rows.dtype.type(value), losses, rows, weight
+
+
+def _rows(logits: ArrayLike, *, copy: bool) -> tuple[NDArray, tuple[int, ...]]:
+    """Return logits as C-contiguous rows of float32 or float64, and their own shape."""
+    given = np.asarray(logits)
+    if given.ndim not in (1, 2) or given.shape[-1] == 0:
+        raise ValueError(f"logits must be (n_rows, n_classes) or (n_classes,), got an array of shape {given.shape}.")
+    dtype = given.dtype if given.dtype == np.float32 else np.float64
+    rows = np.array(given, dtype=dtype, order="C", copy=True if copy else None).reshape(-1, given.shape[-1])
+    bad = np.isnan(rows) | (rows == np.inf)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(f"logits must be finite or -inf, got {rows[row, column]} in row {row}, column {column}.")
+    return rows, given.shape
+
+
+def _labels(y: NDArray, n_rows: int, n_classes: int) -> NDArray[np.int32]:
+    if y.shape != (n_rows,):
+        raise ValueError(f"y must be labels of shape ({n_rows},) or rows of shape ({n_rows}, {n_classes}), got {y.shape}.")
+    labels = y.astype(np.int32) if y.dtype.kind in "iub" else None
+    if labels is None or not np.array_equal(labels, y):
+        raise ValueError(f"y must hold integer class indices or rows of class probabilities, got dtype {y.dtype}.")
+    bad = np.flatnonzero((labels < 0) | (labels >= n_classes))
+    if len(bad):
+        raise ValueError(f"y must be in 0..{n_classes - 1} for {n_classes} columns of logits, got {y[bad[0]]} in row {bad[0]}.")
+    return labels
+
+
+def _weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
+    if sample_weight is None:
+        return np.ones(n_rows)
+    weight = np.array(sample_weight, dtype=np.float64)
+    if weight.shape != (n_rows,):
+        raise ValueError(f"sample_weight must have shape ({n_rows},), got {weight.shape}.")
+    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+    if len(bad):
+        raise ValueError(f"sample_weight must be finite and non-negative, got {weight[bad[0]]} in row {bad[0]}.")
+    if not weight.any():
+        raise ValueError("sample_weight must not be zero throughout.")
+    return weight
+
+
+def check_proba(proba: ArrayLike, name: str, *, shape: tuple[int, int] | None = None) -> NDArray:
+    """Return rows of class probabilities as a C-contiguous float array, not copied if it is one.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n_rows, n_classes)
+        Non-negative, each row summing to one within ``PROBA_TOLERANCE``.
+    name : str
+        What error messages call it.
+    shape : tuple of int, default=None
+        The shape it must have.
+
+    Returns
+    -------
+    proba : ndarray of shape (n_rows, n_classes), float32 or float64
+
+    Raises
+    ------
+    ValueError
+        The first row that is not a distribution, by number and with what is wrong, or the shape.
+    """
+    given = np.asarray(proba)
+    if given.dtype.kind not in "fiub":
+        raise ValueError(f"{name} with two or more columns must hold class probabilities, got dtype {given.dtype}.")
+    rows = np.ascontiguousarray(given, dtype=given.dtype if given.dtype == np.float32 else np.float64)
+    if shape is not None and rows.shape != shape:
+        raise ValueError(f"{name} must be rows of class probabilities of shape {shape}, got {rows.shape}.")
+    total = rows.sum(axis=1, dtype=np.float64)
+    lowest = rows.min(axis=1)
+    # Written so that NaN fails too.
+    bad = np.flatnonzero(~((np.abs(total - 1) <= PROBA_TOLERANCE) & (lowest >= 0)))
+    if len(bad):
+        row = bad[0]
+        fault = f"sums to {total[row]:.6g}" if not lowest[row] < 0 else f"holds the negative number {lowest[row]:.6g}"
+        raise ValueError(
+            f"{name} with two or more columns must hold class probabilities, each row non-negative and summing to 1 "
+            f"within {PROBA_TOLERANCE}; row {row} {fault}. Pass class labels as a one-dimensional array."
+        )
+    return rows

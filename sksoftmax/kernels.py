@@ -1,0 +1,474 @@
+"""Compiled loops over rows: arrays in, arrays filled.
+
+What lives here: every function that numba compiles, and nothing else. What doesn't: validation, allocation of results,
+threads, objects. Callers pass C-contiguous arrays; a kernel works on the rows ``start:stop`` of the data and on rows
+``0:stop - start`` of its scratch arrays, so that no slice is made per call. A thread's whole segment of rows is one call:
+returning to Python for every block costs the second thread its gain.
+
+Conventions
+-----------
+``logits`` is (rows, n_logits) scratch in the dtype of X, ``weight`` is float64 and sums to one over the data, and every sum
+over rows is taken in float64. ``coef`` is (n_logits, n_features) for dense rows and its transpose for CSR rows: dense kernels
+vectorise along the features, CSR kernels along the classes.
+
+The ``fastmath`` flags let LLVM reorder a sum and fuse a multiplication into it, which vectorising needs; neither assumes
+that numbers are finite. Options are repeated on each kernel because numba's on-disk cache does not see them otherwise, and
+kernels that call each other share this file because the cache does not see edits in an imported one.
+"""
+
+import numpy as np
+from numba import njit
+
+# --------------------------------------------------------------------------------------------------------------------
+# logits to probabilities
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shifted_sum(logits, i):
+    """Return the largest logit of row i and the sum of ``exp(logit - largest)`` over the row."""
+    largest = logits[i, 0]
+    for k in range(1, logits.shape[1]):
+        largest = max(largest, logits[i, k])
+    total = 0.0
+    for k in range(logits.shape[1]):
+        total += np.exp(logits[i, k] - largest)
+    return largest, total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _softmax_row(logits, i):
+    """Replace row i by its softmax; return its largest logit and the shifted sum."""
+    largest = logits[i, 0]
+    for k in range(1, logits.shape[1]):
+        largest = max(largest, logits[i, k])
+    total = 0.0
+    for k in range(logits.shape[1]):
+        shifted = np.exp(logits[i, k] - largest)
+        logits[i, k] = shifted
+        total += shifted
+    for k in range(logits.shape[1]):
+        logits[i, k] /= total
+    return largest, total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def softmax(logits, n_rows):
+    """Replace each of the first n_rows rows of logits by its softmax."""
+    for i in range(n_rows):
+        _softmax_row(logits, i)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_softmax(logits, n_rows):
+    """Replace each of the first n_rows rows of logits by its log-softmax."""
+    for i in range(n_rows):
+        largest, total = _shifted_sum(logits, i)
+        log_total = np.log(total)
+        for k in range(logits.shape[1]):
+            # Two subtractions: largest + log_total would round the logarithm away beside a huge logit.
+            logits[i, k] = (logits[i, k] - largest) - log_total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def logsumexp(logits, out):
+    """Fill out with the log-sum-exp of each row of logits; a row of −inf gives −inf."""
+    for i in range(logits.shape[0]):
+        largest, total = _shifted_sum(logits, i)
+        out[i] = largest if np.isinf(largest) else largest + np.log(total)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# cross-entropy: value, gradient in place of the logits, Hessian product
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cross_entropy_labels(logits, labels, weight, start, stop, smoothing, losses):
+    """Fill losses with the rows' cross-entropy; logits become the weighted gradient. Returns the weighted sum.
+
+    A row of label y has the target 1 - smoothing on y and smoothing / (K - 1) on every other class.
+    """
+    n_classes = logits.shape[1]
+    off = smoothing / (n_classes - 1)
+    value = 0.0
+    for i in range(stop - start):
+        label = labels[start + i]
+        gap = 0.0  # of the target's mean logit below the largest
+        largest = logits[i, 0]
+        for k in range(1, n_classes):
+            largest = max(largest, logits[i, k])
+        if off > 0.0:
+            for k in range(n_classes):
+                if k != label:
+                    gap += off * (np.float64(largest) - np.float64(logits[i, k]))
+        if smoothing < 1.0:
+            gap += (1.0 - smoothing) * (np.float64(largest) - np.float64(logits[i, label]))
+        _, total = _softmax_row(logits, i)
+        losses[i] = np.log(total) + gap
+        value += weight[start + i] * losses[i]
+        for k in range(n_classes):
+            logits[i, k] = weight[start + i] * (logits[i, k] - off)
+        logits[i, label] -= weight[start + i] * (1.0 - smoothing - off)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cross_entropy_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses):
+    """Fill losses with the rows' cross-entropy; logits become the weighted gradient. Returns the weighted sum.
+
+    A row of class probabilities q counts as K copies, copy k of weight ``q_k * class_weight_k`` and label k; the row's
+    ``weight`` already holds the sum of these, so that only their proportions matter here.
+    """
+    n_classes = logits.shape[1]
+    off = smoothing / (n_classes - 1)
+    on = 1.0 - smoothing - off
+    value = 0.0
+    for i in range(stop - start):
+        mass = 0.0
+        largest = logits[i, 0]
+        for k in range(n_classes):
+            mass += class_weight[k] * proba[start + i, k]
+            largest = max(largest, logits[i, k])
+        scale = on / mass if mass > 0.0 else 0.0
+        gap = 0.0
+        for k in range(n_classes):
+            target = scale * class_weight[k] * proba[start + i, k] + off
+            if target > 0.0:
+                gap += target * (np.float64(largest) - np.float64(logits[i, k]))
+        _, total = _softmax_row(logits, i)
+        losses[i] = np.log(total) + gap
+        if weight[start + i] > 0.0:
+            value += weight[start + i] * losses[i]
+        for k in range(n_classes):
+            target = scale * class_weight[k] * proba[start + i, k] + off
+            logits[i, k] = weight[start + i] * (logits[i, k] - target)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _logistic_row(logits, i, target, row_weight):
+    """Replace the one logit of row i by its weighted gradient; return the row's cross-entropy against P(class 1)."""
+    logit = np.float64(logits[i, 0])
+    decay = np.exp(-abs(logit))
+    tail = np.log1p(decay)
+    # max(±logit, 0) + tail is log(1 + exp(±logit)), each without cancellation.
+    loss = target * (max(-logit, 0.0) + tail) + (1.0 - target) * (max(logit, 0.0) + tail)
+    proba = 1.0 / (1.0 + decay) if logit >= 0.0 else decay / (1.0 + decay)
+    logits[i, 0] = row_weight * (proba - target)
+    return loss
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def logistic_labels(logits, labels, weight, start, stop, smoothing, losses):
+    """Do as ``cross_entropy_labels`` for two classes and one logit, that of class 1 over class 0."""
+    value = 0.0
+    for i in range(stop - start):
+        target = 1.0 - smoothing if labels[start + i] == 1 else smoothing
+        losses[i] = _logistic_row(logits, i, target, weight[start + i])
+        value += weight[start + i] * losses[i]
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def logistic_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses):
+    """Do as ``cross_entropy_proba`` for two classes and one logit, that of class 1 over class 0."""
+    value = 0.0
+    for i in range(stop - start):
+        one = class_weight[1] * proba[start + i, 1]
+        mass = class_weight[0] * proba[start + i, 0] + one
+        target = (1.0 - 2.0 * smoothing) * (one / mass if mass > 0.0 else 0.0) + smoothing
+        losses[i] = _logistic_row(logits, i, target, weight[start + i])
+        value += weight[start + i] * losses[i]
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cross_entropy_hessian_product(logits, direction, weight, start, stop):
+    """Replace direction by the weighted Hessian of the rows' cross-entropy times it; logits become probabilities.
+
+    The Hessian on logits is ``diag(p) - p pᵀ``, whatever the targets. One logit stands for two classes: ``p (1 - p)``.
+    """
+    n_logits = logits.shape[1]
+    for i in range(stop - start):
+        if n_logits == 1:
+            decay = np.exp(-abs(np.float64(logits[i, 0])))
+            direction[i, 0] *= weight[start + i] * decay / ((1.0 + decay) * (1.0 + decay))
+        else:
+            _softmax_row(logits, i)
+            mean = 0.0
+            for k in range(n_logits):
+                mean += logits[i, k] * direction[i, k]
+            for k in range(n_logits):
+                direction[i, k] = weight[start + i] * logits[i, k] * (direction[i, k] - mean)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# the loss of a block, whichever loss it is: a new loss is a number here and a branch in both functions
+
+CROSS_ENTROPY = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses):
+    """Turn logits into their weighted gradient and return the weighted loss.
+
+    ``labels`` is empty if the targets are rows of class probabilities, ``proba`` if they are labels.
+    """
+    value = 0.0
+    if loss == CROSS_ENTROPY:
+        smoothing = parameters[0]
+        if logits.shape[1] == 1 and len(labels) > 0:
+            value = logistic_labels(logits, labels, weight, start, stop, smoothing, losses)
+        elif logits.shape[1] == 1:
+            value = logistic_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses)
+        elif len(labels) > 0:
+            value = cross_entropy_labels(logits, labels, weight, start, stop, smoothing, losses)
+        else:
+            value = cross_entropy_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hessian_product_block(loss, weight, start, stop, logits, direction):
+    """Turn direction, on logits, into the weighted Hessian times it."""
+    if loss == CROSS_ENTROPY:
+        cross_entropy_hessian_product(logits, direction, weight, start, stop)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# dense rows: four data rows at a time against tiles of four, two or one classes
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _dot_4x4(x0, x1, x2, x3, w0, w1, w2, w3):
+    zero = x0.dtype.type(0)
+    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = zero
+    s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = zero
+    for j in range(len(x0)):
+        c0, c1, c2, c3 = w0[j], w1[j], w2[j], w3[j]
+        v = x0[j]
+        s00 += v * c0
+        s01 += v * c1
+        s02 += v * c2
+        s03 += v * c3
+        v = x1[j]
+        s10 += v * c0
+        s11 += v * c1
+        s12 += v * c2
+        s13 += v * c3
+        v = x2[j]
+        s20 += v * c0
+        s21 += v * c1
+        s22 += v * c2
+        s23 += v * c3
+        v = x3[j]
+        s30 += v * c0
+        s31 += v * c1
+        s32 += v * c2
+        s33 += v * c3
+    return s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23, s30, s31, s32, s33
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _dot_4x2(x0, x1, x2, x3, w0, w1):
+    zero = x0.dtype.type(0)
+    s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = zero
+    for j in range(len(x0)):
+        c0, c1 = w0[j], w1[j]
+        s00 += x0[j] * c0
+        s01 += x0[j] * c1
+        s10 += x1[j] * c0
+        s11 += x1[j] * c1
+        s20 += x2[j] * c0
+        s21 += x2[j] * c1
+        s30 += x3[j] * c0
+        s31 += x3[j] * c1
+    return s00, s01, s10, s11, s20, s21, s30, s31
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _dot_4x1(x0, x1, x2, x3, w0):
+    zero = x0.dtype.type(0)
+    s0 = s1 = s2 = s3 = zero
+    for j in range(len(x0)):
+        s0 += x0[j] * w0[j]
+        s1 += x1[j] * w0[j]
+        s2 += x2[j] * w0[j]
+        s3 += x3[j] * w0[j]
+    return s0, s1, s2, s3
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def score_dense(X, coef, intercept, start, stop, logits):
+    """Fill logits with ``X[start:stop] @ coef.T + intercept``.
+
+    The last rows of a block are scored in a full tile too, the last one standing in for those that are missing: a row's
+    logits are the same bits wherever in a batch it stands.
+    """
+    n_logits = coef.shape[0]
+    last = stop - start - 1
+    for i in range(0, stop - start, 4):
+        i1, i2, i3 = min(i + 1, last), min(i + 2, last), min(i + 3, last)
+        x0, x1, x2, x3 = X[start + i], X[start + i1], X[start + i2], X[start + i3]
+        k = 0
+        while k + 4 <= n_logits:
+            s = _dot_4x4(x0, x1, x2, x3, coef[k], coef[k + 1], coef[k + 2], coef[k + 3])
+            for c in range(4):
+                logits[i, k + c] = s[c] + intercept[k + c]
+                logits[i1, k + c] = s[4 + c] + intercept[k + c]
+                logits[i2, k + c] = s[8 + c] + intercept[k + c]
+                logits[i3, k + c] = s[12 + c] + intercept[k + c]
+            k += 4
+        if k + 2 <= n_logits:
+            s00, s01, s10, s11, s20, s21, s30, s31 = _dot_4x2(x0, x1, x2, x3, coef[k], coef[k + 1])
+            logits[i, k], logits[i, k + 1] = s00 + intercept[k], s01 + intercept[k + 1]
+            logits[i1, k], logits[i1, k + 1] = s10 + intercept[k], s11 + intercept[k + 1]
+            logits[i2, k], logits[i2, k + 1] = s20 + intercept[k], s21 + intercept[k + 1]
+            logits[i3, k], logits[i3, k + 1] = s30 + intercept[k], s31 + intercept[k + 1]
+            k += 2
+        if k < n_logits:
+            s0, s1, s2, s3 = _dot_4x1(x0, x1, x2, x3, coef[k])
+            logits[i, k] = s0 + intercept[k]
+            logits[i1, k] = s1 + intercept[k]
+            logits[i2, k] = s2 + intercept[k]
+            logits[i3, k] = s3 + intercept[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def project_dense(X, gradient, start, stop, coef_gradient, intercept_gradient):
+    """Add ``gradient.T @ X[start:stop]`` to coef_gradient and the column sums of gradient to intercept_gradient.
+
+    Eight data rows at a time against two classes: eight products are added in X's dtype, the rest of the sum is float64.
+    """
+    n_logits, n_features = coef_gradient.shape
+    n_rows = stop - start
+    n_tiled = n_rows - n_rows % 8
+    for i in range(0, n_tiled, 8):
+        x0, x1, x2, x3 = X[start + i], X[start + i + 1], X[start + i + 2], X[start + i + 3]
+        x4, x5, x6, x7 = X[start + i + 4], X[start + i + 5], X[start + i + 6], X[start + i + 7]
+        k = 0
+        while k + 2 <= n_logits:
+            a0, a1, a2, a3 = gradient[i, k], gradient[i + 1, k], gradient[i + 2, k], gradient[i + 3, k]
+            a4, a5, a6, a7 = gradient[i + 4, k], gradient[i + 5, k], gradient[i + 6, k], gradient[i + 7, k]
+            k += 1
+            b0, b1, b2, b3 = gradient[i, k], gradient[i + 1, k], gradient[i + 2, k], gradient[i + 3, k]
+            b4, b5, b6, b7 = gradient[i + 4, k], gradient[i + 5, k], gradient[i + 6, k], gradient[i + 7, k]
+            k += 1
+            out_a, out_b = coef_gradient[k - 2], coef_gradient[k - 1]
+            for j in range(n_features):
+                v0, v1, v2, v3, v4, v5, v6, v7 = x0[j], x1[j], x2[j], x3[j], x4[j], x5[j], x6[j], x7[j]
+                out_a[j] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4 + a5 * v5 + a6 * v6 + a7 * v7
+                out_b[j] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3 + b4 * v4 + b5 * v5 + b6 * v6 + b7 * v7
+        if k < n_logits:
+            a0, a1, a2, a3 = gradient[i, k], gradient[i + 1, k], gradient[i + 2, k], gradient[i + 3, k]
+            a4, a5, a6, a7 = gradient[i + 4, k], gradient[i + 5, k], gradient[i + 6, k], gradient[i + 7, k]
+            out_a = coef_gradient[k]
+            for j in range(n_features):
+                v0, v1, v2, v3, v4, v5, v6, v7 = x0[j], x1[j], x2[j], x3[j], x4[j], x5[j], x6[j], x7[j]
+                out_a[j] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4 + a5 * v5 + a6 * v6 + a7 * v7
+    for i in range(n_tiled, n_rows):
+        for k in range(n_logits):
+            for j in range(n_features):
+                coef_gradient[k, j] += gradient[i, k] * X[start + i, j]
+    for i in range(n_rows):
+        for k in range(n_logits):
+            intercept_gradient[k] += gradient[i, k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sum_dense(X, loss, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out):
+    """Add the gradient of the loss over the rows of segment to out and return the loss.
+
+    Rows are scored, their gradient taken and projected back ``len(block.logits)`` at a time, while they are in cache.
+
+    Parameters
+    ----------
+    X : (n_rows, n_features)
+    loss, labels, proba, class_weight, weight, parameters
+        As ``_loss_block`` has them.
+    coef, intercept : (n_logits, n_features) and (n_logits,), X's dtype
+    segment : (start, stop)
+    block : (logits, losses)
+        Scratch: (block_rows, n_logits) of X's dtype and (block_rows,) float64.
+    out : (coef_gradient, intercept_gradient)
+        float64.
+    """
+    logits, losses = block
+    value = 0.0
+    for start in range(segment[0], segment[1], len(logits)):
+        stop = min(start + len(logits), segment[1])
+        score_dense(X, coef, intercept, start, stop, logits)
+        value += _loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+        project_dense(X, logits, start, stop, out[0], out[1])
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hessian_product_dense(X, loss, weight, coef, intercept, direction, segment, block, out):
+    """Add the Hessian of the loss over the rows of segment times direction to out.
+
+    ``direction`` is (coef, intercept) as those are, ``block`` two scratch arrays like logits; the rest as in ``sum_dense``.
+    """
+    logits, change = block
+    for start in range(segment[0], segment[1], len(logits)):
+        stop = min(start + len(logits), segment[1])
+        score_dense(X, coef, intercept, start, stop, logits)
+        score_dense(X, direction[0], direction[1], start, stop, change)
+        _hessian_product_block(loss, weight, start, stop, logits, change)
+        project_dense(X, change, start, stop, out[0], out[1])
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# CSR rows
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def score_csr(data, indices, indptr, coef, intercept, start, stop, logits):
+    """Fill logits with ``X[start:stop] @ coef + intercept``, coef being (n_features, n_logits)."""
+    n_logits = coef.shape[1]
+    for i in range(stop - start):
+        for k in range(n_logits):
+            logits[i, k] = intercept[k]
+        for p in range(indptr[start + i], indptr[start + i + 1]):
+            value, row = data[p], coef[indices[p]]
+            for k in range(n_logits):
+                logits[i, k] += value * row[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def project_csr(data, indices, indptr, gradient, start, stop, coef_gradient, intercept_gradient):
+    """Add ``X[start:stop].T @ gradient`` to coef_gradient and the column sums of gradient to intercept_gradient."""
+    n_logits = gradient.shape[1]
+    for i in range(stop - start):
+        for p in range(indptr[start + i], indptr[start + i + 1]):
+            value, out = data[p], coef_gradient[indices[p]]
+            for k in range(n_logits):
+                out[k] += value * gradient[i, k]
+        for k in range(n_logits):
+            intercept_gradient[k] += gradient[i, k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sum_csr(
+    data, indices, indptr, loss, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out
+):
+    """Do as ``sum_dense`` for CSR rows; coef and its gradient are (n_features, n_logits)."""
+    logits, losses = block
+    value = 0.0
+    for start in range(segment[0], segment[1], len(logits)):
+        stop = min(start + len(logits), segment[1])
+        score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
+        value += _loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+        project_csr(data, indices, indptr, logits, start, stop, out[0], out[1])
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hessian_product_csr(data, indices, indptr, loss, weight, coef, intercept, direction, segment, block, out):
+    """Do as ``hessian_product_dense`` for CSR rows; coefficients are (n_features, n_logits)."""
+    logits, change = block
+    for start in range(segment[0], segment[1], len(logits)):
+        stop = min(start + len(logits), segment[1])
+        score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
+        score_csr(data, indices, indptr, direction[0], direction[1], start, stop, change)
+        _hessian_product_block(loss, weight, start, stop, logits, change)
+        project_csr(data, indices, indptr, change, start, stop, out[0], out[1])

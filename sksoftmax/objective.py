@@ -1,0 +1,229 @@
+r"""The objective: a loss and a penalty summed over row blocks, as a function of one flat vector.
+
+.. math:: F(\text{params}) = \sum_i w_i \, \ell(y_i, x_i W^\top + b) + \alpha \, P(W), \qquad \sum_i w_i = 1
+
+What lives here: the sum, its gradient, Hessian products and Hessian, and the one place that knows how coefficients and
+intercept sit in a vector. What doesn't: any particular loss, penalty or solver.
+
+Each row block is scored, its loss gradient taken and projected back while it is in cache: X is read from memory once an
+evaluation and no array of (n_rows, n_logits) exists.
+
+Conventions
+-----------
+``params`` is float64: the coefficients in the order that the rows' kernels read them ((n_logits, n_features) for dense rows,
+its transpose for CSR rows), then the intercept if there is one.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .blocks import Pair, RowBlocks, Segment, map_in_order
+from .losses import BoundLoss
+from .penalties import Penalty
+
+# Rows per step of the dense Hessian: long enough for BLAS, short enough to be a small temporary.
+HESSIAN_ROWS = 1024
+# Features from which one block of it is worth handing to a thread.
+HESSIAN_FEATURES = 32
+
+
+class Objective:
+    """Loss plus penalty over row blocks; see the module's formula.
+
+    Parameters
+    ----------
+    rows : RowBlocks
+    loss : BoundLoss
+        Joined to targets and weights of the same rows.
+    penalty : Penalty
+    alpha : float
+        Strength of the penalty against the mean loss, ≥ 0.
+    fit_intercept : bool
+    pool : executor or None
+        Threads to map over segments of the rows.
+    n_threads : int
+    """
+
+    def __init__(
+        self,
+        rows: RowBlocks,
+        loss: BoundLoss,
+        penalty: Penalty,
+        alpha: float,
+        *,
+        fit_intercept: bool,
+        pool: ThreadPoolExecutor | None = None,
+        n_threads: int = 1,
+    ) -> None:
+        self._rows = rows
+        self._loss = loss
+        self._penalty = penalty
+        self._alpha = alpha
+        self._fit_intercept = fit_intercept
+        self.n_logits = loss.n_logits
+        self.n_coef = loss.n_logits * rows.n_features
+        self.n_params = self.n_coef + fit_intercept * loss.n_logits
+        self._segments = rows.segments(loss.n_logits, per_segment=self.n_coef)
+        self._n_threads = n_threads
+        self._pool = pool if len(self._segments) > 1 else None
+        self._hessian_pool = pool if rows.n_features >= HESSIAN_FEATURES else None
+        self._spare: list[NDArray[np.float64]] = []  # partial gradients, kept between evaluations
+
+    def rounding(self, value: float) -> float:
+        """Return how far the computed objective may be from the true one near value, for line searches and stopping."""
+        return (1 if self._rows.dtype == np.float32 else 8) * float(np.finfo(self._rows.dtype).eps) * abs(value)
+
+    # -- the flat vector -----------------------------------------------------------------------------------------
+
+    def pack(self, coef: NDArray, intercept: NDArray) -> NDArray[np.float64]:
+        """Return the flat vector of coef (n_logits, n_features) and intercept (n_logits,)."""
+        coef = coef if self._rows.class_major else coef.T
+        params = np.empty(self.n_params)
+        params[: self.n_coef] = np.ravel(coef)
+        if self._fit_intercept:
+            params[self.n_coef :] = intercept
+        return params
+
+    def unpack(self, params: NDArray) -> tuple[NDArray, NDArray]:
+        """Return coef (n_logits, n_features) and intercept (n_logits,) as new C-contiguous arrays of X's dtype."""
+        coef, intercept = self._split(params)
+        dtype = self._rows.dtype
+        return np.array(coef if self._rows.class_major else coef.T, dtype=dtype, order="C"), np.array(intercept, dtype=dtype)
+
+    def _split(self, params: NDArray) -> tuple[NDArray, NDArray]:
+        """Return coefficients as the rows' kernels take them, and intercept (zeros if there is none)."""
+        coef = params[: self.n_coef].reshape((self.n_logits, -1) if self._rows.class_major else (-1, self.n_logits))
+        return coef, params[self.n_coef :] if self._fit_intercept else np.zeros(self.n_logits)
+
+    def _kernel_params(self, params: NDArray) -> tuple[NDArray, NDArray]:
+        coef, intercept = self._split(params)
+        return coef.astype(self._rows.dtype, copy=False), intercept.astype(self._rows.dtype, copy=False)
+
+    # -- sums over rows ------------------------------------------------------------------------------------------
+
+    def value_and_gradient(self, params: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Return F(params) and its gradient, of params' shape."""
+        coef, intercept = self._kernel_params(params)
+
+        def segment_sum(segment: Segment) -> tuple[float, NDArray[np.float64]]:
+            partial, out = self._partial()
+            return self._rows.sum_loss(self._loss.arguments, coef, intercept, segment, out), partial
+
+        value, gradient = 0.0, np.zeros(self.n_coef + self.n_logits)
+        for partial_value, partial in map_in_order(self._pool, self._n_threads, segment_sum, self._segments):
+            value += partial_value
+            gradient += partial
+            self._spare.append(partial)
+        gradient = gradient[: self.n_params]
+        if self._alpha > 0:
+            weights = params[: self.n_coef]
+            value += self._alpha * self._penalty.value(weights)
+            gradient[: self.n_coef] += self._alpha * self._penalty.gradient(weights)
+        return value, gradient
+
+    def hessian_product(self, params: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the Hessian at params times direction."""
+        coef, intercept = self._kernel_params(params)
+        kernel_direction = self._kernel_params(direction)
+
+        def segment_sum(segment: Segment) -> NDArray[np.float64]:
+            partial, out = self._partial()
+            self._rows.sum_hessian_product(self._loss.arguments, coef, intercept, kernel_direction, segment, out)
+            return partial
+
+        product = np.zeros(self.n_coef + self.n_logits)
+        for partial in map_in_order(self._pool, self._n_threads, segment_sum, self._segments):
+            product += partial
+            self._spare.append(partial)
+        product = product[: self.n_params]
+        if self._alpha > 0:
+            product[: self.n_coef] += self._alpha * self._penalty.hessian_product(direction[: self.n_coef])
+        return product
+
+    def _partial(self) -> tuple[NDArray[np.float64], Pair]:
+        """Return zeros for a segment's gradient, and its views as coefficients and intercept."""
+        try:
+            partial = self._spare.pop()
+            partial.fill(0)
+        except IndexError:
+            partial = np.zeros(self.n_coef + self.n_logits)
+        shape = (self.n_logits, -1) if self._rows.class_major else (-1, self.n_logits)
+        return partial, (partial[: self.n_coef].reshape(shape), partial[self.n_coef :])
+
+    # -- the Hessian ---------------------------------------------------------------------------------------------
+
+    def hessian(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the Hessian at params, of shape (n_params, n_params): n_params² float64 numbers."""
+        coef, intercept = self._kernel_params(params)
+        hessian = np.zeros((self.n_params, self.n_params))
+        for start in range(0, self._rows.n_rows, HESSIAN_ROWS):
+            stop = min(start + HESSIAN_ROWS, self._rows.n_rows)
+            logits = np.empty((stop - start, self.n_logits), dtype=self._rows.dtype)
+            self._rows.score(coef, intercept, start, stop, logits)
+            block = self._rows.dense(start, stop)
+            # In float32 a probability near one rounds to one, and the curvature that a raw column lives on is lost.
+            entries = self._loss.hessian_entries(logits.astype(np.float64, copy=False), start, stop)
+
+            def add(entry: tuple[int, int, NDArray], block: NDArray = block) -> None:
+                self._add_hessian_block(hessian, *entry, block)
+
+            # Each entry has its own part of the matrix: the order in which threads add them does not matter.
+            for _ in map_in_order(self._hessian_pool, 2 * self._n_threads, add, entries):
+                pass
+        _mirror(hessian, [self._positions(k) for k in range(self.n_logits)])
+        if self._alpha > 0:
+            diagonal = np.arange(self.n_coef)
+            hessian[diagonal, diagonal] += self._alpha * self._penalty.hessian_diagonal(self.n_coef)
+        return hessian
+
+    def _add_hessian_block(
+        self, hessian: NDArray[np.float64], k: int, other: int, weights: NDArray, block: NDArray[np.float64]
+    ) -> None:
+        weighted = block * weights[:, None]
+        row, column = self._coef_slice(k), self._coef_slice(other)
+        hessian[row, column] += weighted.T @ block
+        if self._fit_intercept:
+            sums = weighted.sum(axis=0)
+            hessian[self.n_coef + k, column] += sums
+            hessian[self.n_coef + k, self.n_coef + other] += weights.sum()
+            if k != other:
+                hessian[row, self.n_coef + other] += sums
+            else:
+                hessian[row, self.n_coef + k] += sums
+
+    def _coef_slice(self, k: int) -> slice:
+        """Return where the coefficients of logit k sit in the vector."""
+        n_features = self._rows.n_features
+        return slice(k * n_features, (k + 1) * n_features) if self._rows.class_major else slice(k, self.n_coef, self.n_logits)
+
+    def _positions(self, k: int) -> NDArray[np.intp]:
+        """Return where the parameters of logit k sit in the vector."""
+        positions = np.arange(self.n_params)
+        return np.concatenate([positions[: self.n_coef][self._coef_slice(k)], positions[self.n_coef :][k : k + 1]])
+
+    def fix_gauge(self, hessian: NDArray[np.float64]) -> None:
+        """Give the Hessian curvature along the shifts of all classes that the objective does not feel.
+
+        Adding one vector to every class's parameters leaves a softmax, and its gradient stays orthogonal to such shifts; the
+        added term makes the matrix invertible without changing the Newton step. Penalised coefficients need none.
+        """
+        if not self._loss.shift_invariant:
+            return
+        positions = np.stack([self._positions(k) for k in range(self.n_logits)])
+        if self._alpha > 0:
+            positions = positions[:, self._rows.n_features :]
+        curvature = hessian[positions, positions].mean(axis=0) / self.n_logits
+        for row in positions:
+            for column in positions:
+                hessian[row, column] += curvature
+
+
+def _mirror(hessian: NDArray[np.float64], positions: list[NDArray[np.intp]]) -> None:
+    """Fill the blocks above the block diagonal with the transposes of those below."""
+    for k, row in enumerate(positions):
+        for column in positions[:k]:
+            hessian[np.ix_(column, row)] = hessian[np.ix_(row, column)].T

@@ -1,0 +1,98 @@
+"""Progress of a fit: from a solver's reports to scikit-learn's callbacks and to printed lines.
+
+What lives here: ``FitProgress``, and the callback mixin with its quiet stand-in for scikit-learn before 1.9. What doesn't:
+the history, which the solver keeps, and any callback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .solvers import Iteration
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn < 1.9 has no callbacks
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's mixin where there is none."""
+
+
+class FitProgress:
+    """Tells callbacks and the screen of each iteration.
+
+    scikit-learn brackets every iteration with a begin and an end hook. A solver reports only ends, so the next iteration is
+    begun at once; the last one begun never runs and is ended empty by ``close``, as LogisticRegression does.
+
+    Parameters
+    ----------
+    estimator : estimator with callback support
+    X, y, sample_weight
+        As given to fit; handed to callbacks.
+    max_iter : int
+    verbose : int
+        Prints one line an iteration if positive.
+    attributes : callable
+        From a solver's parameters to the fitted attributes that predicting needs.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        max_iter: int,
+        verbose: int,
+        attributes: Callable[[NDArray[np.float64]], dict[str, Any]],
+    ) -> None:
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self._verbose = verbose
+        self._attributes = attributes
+        self._n_iter = 0
+        self.stopped = False  # by a callback
+        self._root = self._iteration = None
+        if hasattr(estimator, "_init_callback_context"):
+            # One task beyond the iterations: the one begun and never run.
+            self._root = estimator._init_callback_context(max_subtasks=max(max_iter, 1) + 1)
+            self._root.call_on_fit_task_begin(**self._data)
+        self._listened_to = bool(getattr(estimator, "_skl_callbacks", None))
+
+    def begin(self, params: NDArray[np.float64]) -> None:
+        """Begin an iteration at params."""
+        if self._listened_to:
+            self._iteration = self._root.subcontext(task_name="solver-iteration")
+            self._iteration.call_on_fit_task_begin(**self._data, reconstruction_attributes=self._lazily(params))
+
+    def report(self, params: NDArray[np.float64], iteration: Iteration) -> bool:
+        """End an iteration at params; return whether a callback asks to stop."""
+        self._n_iter += 1
+        if self._verbose > 0:
+            print(
+                f"iteration {self._n_iter}: objective {iteration.value:.6g}, "
+                f"gradient norm {iteration.gradient_norm:.3g}, {iteration.seconds:.2f} s"
+            )
+        if not self._listened_to:
+            return False
+        self.stopped = self._iteration.call_on_fit_task_end(**self._data, reconstruction_attributes=self._lazily(params))
+        self.begin(params)
+        return self.stopped
+
+    def close(self) -> None:
+        """End the iteration that was begun and not run."""
+        if self._listened_to:
+            self._iteration.call_on_fit_task_end(estimator=self._data["estimator"])
+
+    def end(self) -> None:
+        """End the fit: the estimator is fitted."""
+        if self._root is not None:
+            self._root.call_on_fit_task_end(**self._data, reconstruction_attributes={})
+
+    def _lazily(self, params: NDArray[np.float64]) -> Callable[[], dict[str, Any]]:
+        return lambda: self._attributes(params)

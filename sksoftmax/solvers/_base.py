@@ -1,0 +1,174 @@
+"""The contract between an objective and what lowers it.
+
+What lives here: ``Solver``, its ``Solution``, the ``Iteration`` records of its history and the ``Trace`` that collects them.
+What doesn't: any algorithm. A solver sees the objective's public methods and nothing of the data.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._parameters import Parametrised
+from ..objective import Objective
+
+
+class Iteration(NamedTuple):
+    """One iteration as the history keeps it.
+
+    Attributes
+    ----------
+    value : float
+        Objective after the iteration (mean loss in nats plus alpha times the penalty).
+    gradient_norm : float
+        Largest absolute component of its gradient.
+    seconds : float
+        Since the solver started.
+    """
+
+    value: float
+    gradient_norm: float
+    seconds: float
+
+
+Callback = Callable[[NDArray[np.float64], Iteration], bool]
+"""Told of each iteration, the parameters reached and its record; returns True to stop."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a solver returns.
+
+    Attributes
+    ----------
+    params : ndarray of shape (n_params,), float64
+        The flat vector reached; the estimator keeps it as ``coef_`` and ``intercept_``.
+    value : float
+        The objective there: mean loss (nats) plus alpha times the penalty.
+    gradient_norm : float
+        Largest absolute component of the gradient there.
+    n_iter : int
+        Iterations made.
+    converged : bool
+        Whether the optimum is reached, to the tolerance or to the precision of the numbers.
+    message : str
+        Why the solver stopped.
+    history : tuple of Iteration
+        One record per iteration.
+    """
+
+    params: NDArray[np.float64]
+    value: float
+    gradient_norm: float
+    n_iter: int
+    converged: bool
+    message: str
+    history: tuple[Iteration, ...]
+
+
+class Trace:
+    """Collects the history of one solve and asks the callback whether to go on.
+
+    Attributes
+    ----------
+    history : list of Iteration
+    stopped : bool
+        Whether the callback asked to stop.
+    """
+
+    def __init__(self, callback: Callback | None) -> None:
+        self.history: list[Iteration] = []
+        self.stopped = False
+        self._callback = callback
+        self._began = time.perf_counter()
+
+    def record(self, params: NDArray[np.float64], value: float, gradient: NDArray[np.float64]) -> bool:
+        """Add an iteration; return whether to stop."""
+        iteration = Iteration(value, max_norm(gradient), time.perf_counter() - self._began)
+        self.history.append(iteration)
+        if self._callback is not None:
+            self.stopped = bool(self._callback(params, iteration))
+        return self.stopped
+
+    def solution(
+        self, params: NDArray[np.float64], value: float, gradient: NDArray[np.float64], *, converged: bool, message: str
+    ) -> Solution:
+        """Return the solution at the point reached."""
+        if self.stopped and not converged:
+            message = f"stopped by a callback after {len(self.history)} iterations"
+        return Solution(
+            params=params,
+            value=value,
+            gradient_norm=max_norm(gradient),
+            n_iter=len(self.history),
+            converged=converged,
+            message=message,
+            history=tuple(self.history),
+        )
+
+
+class Solver(Parametrised, ABC):
+    """Contract of every solver: hyperparameters and ``solve``; it reports iterations and never prints."""
+
+    @abstractmethod
+    def solve(
+        self,
+        objective: Objective,
+        start: NDArray[np.float64],
+        *,
+        tol: float,
+        max_iter: int,
+        callback: Callback | None = None,
+    ) -> Solution:
+        """Lower the objective from start.
+
+        Parameters
+        ----------
+        objective : Objective
+        start : ndarray of shape (n_params,), float64
+            Not modified.
+        tol : float
+            Bound on the largest absolute component of the gradient.
+        max_iter : int
+        callback : callable or None
+
+        Returns
+        -------
+        Solution
+        """
+
+
+def max_norm(vector: NDArray[np.float64]) -> float:
+    """Return the largest absolute component."""
+    return float(np.max(np.abs(vector)))
+
+
+def line_search(
+    objective: Objective,
+    params: NDArray[np.float64],
+    value: float,
+    direction: NDArray[np.float64],
+    slope: float,
+    *,
+    max_halvings: int = 30,
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]] | None:
+    """Return point, value and gradient of the first step 1, 1/2, 1/4, … of sufficient decrease, or None.
+
+    Sufficient is a decrease of 1e-4 of what the slope promises (Nocedal & Wright, "Numerical Optimization", section 3.1).
+    Where the promise is below the rounding error of the value, not to rise beyond that error is enough.
+    """
+    rounding = objective.rounding(value)
+    step = 1.0
+    for _ in range(max_halvings):
+        point = params + step * direction
+        new_value, gradient = objective.value_and_gradient(point)
+        if new_value <= value + 1e-4 * step * slope + rounding:
+            return point, new_value, gradient
+        step /= 2
+    return None

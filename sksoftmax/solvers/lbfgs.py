@@ -1,0 +1,83 @@
+"""Limited-memory BFGS: SciPy's, for problems too large for the Hessian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from ..objective import Objective
+from ._base import Callback, Solution, Solver, Trace, max_norm
+
+
+@dataclass
+class LBFGS(Solver):
+    """Limited-memory BFGS (Byrd, Lu, Nocedal & Zhu 1995), as SciPy has it.
+
+    An iteration costs about one evaluation of loss and gradient: ``4 * n_rows * n_features * n_classes`` operations.
+    Memory is ``2 * memory`` vectors of the parameters' length.
+
+    Parameters
+    ----------
+    memory : int, default=10
+        Pairs of steps and gradient changes kept.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> from sksoftmax.solvers import LBFGS
+    >>> X, y = load_iris(return_X_y=True)
+    >>> SoftmaxRegressionClassifier(solver=LBFGS(memory=20)).fit(X, y).converged_
+    True
+    """
+
+    memory: int = 10
+
+    def solve(
+        self,
+        objective: Objective,
+        start: NDArray[np.float64],
+        *,
+        tol: float,
+        max_iter: int,
+        callback: Callback | None = None,
+    ) -> Solution:
+        trace = Trace(callback)
+        # SciPy tells its callback no gradient; the last point evaluated is the one it accepted.
+        latest: list[NDArray[np.float64]] = []
+
+        def evaluate(params: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            value, gradient = objective.value_and_gradient(params)
+            latest[:] = [gradient]
+            return value, gradient
+
+        def report(intermediate_result) -> None:  # type: ignore[no-untyped-def]  # SciPy looks for this very name
+            if trace.record(np.array(intermediate_result.x), float(intermediate_result.fun), latest[0]):
+                raise StopIteration
+
+        result = minimize(
+            evaluate,
+            start,
+            method="L-BFGS-B",
+            jac=True,
+            callback=report,
+            options={
+                "maxiter": max_iter,
+                "maxfun": np.iinfo(np.int32).max,
+                "maxcor": self.memory,
+                "maxls": 50,
+                "gtol": tol,
+                # A step that lowers the objective by less than this has met its rounding error.
+                "ftol": 64 * np.finfo(np.float64).eps,
+            },
+        )
+        n_iter = len(trace.history)
+        converged = max_norm(result.jac) <= tol
+        outcome = "converged" if converged else "failed to converge"
+        stalled = not converged and result.status != 1 and not trace.stopped
+        reason = " (it found no lower point at this precision)" if stalled else ""
+        message = f"lbfgs {outcome} after {n_iter} iterations{reason}"
+        return trace.solution(result.x, float(result.fun), result.jac, converged=converged, message=message)

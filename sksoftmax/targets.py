@@ -1,0 +1,111 @@
+"""From what users call y to what a loss is fitted to.
+
+What lives here: labels of any kind or rows of class probabilities, joined with sample and class weights into ``Targets``.
+What doesn't: the validation of X (``classifier``) and what a loss makes of targets (``losses``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight
+
+from .functional import check_proba
+from .losses import Targets
+
+ClassWeight = dict | str | None
+
+
+def is_proba(y: Any) -> bool:
+    """Return whether y is a table of class probabilities: two dimensions, two columns or more."""
+    shape = y.shape if hasattr(y, "shape") else np.shape(y)
+    return len(shape) == 2 and shape[1] >= 2
+
+
+def check_proba_targets(y: Any, n_rows: int) -> tuple[NDArray, NDArray]:
+    """Return classes and rows of class probabilities; a data frame's column names are its classes.
+
+    Raises
+    ------
+    ValueError
+        Rows that are not distributions, a number of rows other than X's, or a sparse y.
+    """
+    if sparse.issparse(y):
+        raise ValueError("y is sparse; pass class labels as a one-dimensional array, or class probabilities as a dense one.")
+    proba = check_proba(y, "y")
+    if len(proba) != n_rows:
+        raise ValueError(f"X and y have inconsistent numbers of rows: {n_rows} and {len(proba)}.")
+    columns = getattr(y, "columns", None)
+    return np.arange(proba.shape[1]) if columns is None else np.asarray(columns), proba
+
+
+def check_labels(y: NDArray) -> tuple[NDArray, NDArray[np.int32]]:
+    """Return the sorted classes and each row's class index.
+
+    Raises
+    ------
+    ValueError
+        Continuous targets, or a single class.
+    """
+    check_classification_targets(y)
+    classes, labels = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y must hold at least two classes, got only one class: {classes[0]!r}.")
+    return classes, labels.astype(np.int32)
+
+
+def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
+    """Return float64 weights of the rows, ones if there are none, never the caller's own array.
+
+    Raises
+    ------
+    ValueError
+        NaN, infinite, negative or all-zero weights, or another number of them than rows.
+    """
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
+    if not weight.any():
+        raise ValueError("sample_weight must not be zero throughout: no row is left to fit.")
+    return weight
+
+
+def make_targets(
+    classes: NDArray,
+    weight: NDArray[np.float64],
+    class_weight: ClassWeight,
+    *,
+    labels: NDArray[np.int32] | None = None,
+    proba: NDArray | None = None,
+) -> tuple[Targets, float]:
+    """Return the targets, with weights that sum to one, and the sum that they had.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+    weight : ndarray of shape (n_rows,), float64
+        Sample weights; overwritten.
+    class_weight : dict, "balanced" or None
+        As scikit-learn means them; "balanced" counts rows by their weight.
+    labels, proba
+        One of the two, as ``Targets`` has them.
+    """
+    n_classes = len(classes)
+    # einsum casts float32 rows piece by piece, where a product would copy them whole.
+    mass = np.bincount(labels, weight, minlength=n_classes) if labels is not None else np.einsum("i,ik->k", weight, proba)
+    if isinstance(class_weight, str):  # "balanced"
+        per_class = np.divide(mass.sum(), n_classes * mass, out=np.zeros(n_classes), where=mass > 0)
+    else:
+        per_class = compute_class_weight(class_weight, classes=classes, y=classes).astype(np.float64)
+    if np.any(~np.isfinite(per_class) | (per_class < 0)):
+        raise ValueError(f"class_weight must be finite and non-negative, got {class_weight!r}.")
+    if class_weight is not None or proba is not None:
+        weight *= per_class[labels] if labels is not None else np.einsum("ik,k->i", proba, per_class)
+    total = float(weight.sum())
+    if not total > 0:
+        raise ValueError(f"sample_weight and class_weight={class_weight!r} leave no weight on any row.")
+    weight /= total
+    return Targets(n_classes, weight, labels=labels, proba=proba, class_weight=per_class), total
