@@ -316,7 +316,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         proba : ndarray of shape (n_samples, n_classes)
             Rows sum to one; columns in the order of ``classes_``.
         """
-        return self.loss_.proba(self._logits(X))
+        logits = self._logits(X)
+        return self.loss_.proba(logits)
 
     def predict_log_proba(self, X: Any) -> NDArray:
         """Return logarithms of class probabilities, in nats, computed from the logits: finite where these are.
@@ -330,7 +331,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         log_proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        return self.loss_.log_proba(self._logits(X))
+        logits = self._logits(X)
+        return self.loss_.log_proba(logits)
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy.

@@ -23,7 +23,7 @@ ClassWeight = dict | str | None
 
 def is_proba(y: Any) -> bool:
     """Return whether y is a table of class probabilities: two dimensions, two columns or more."""
-    shape = y.shape if hasattr(y, "shape") else np.shape(y)
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     return len(shape) == 2 and shape[1] >= 2
 
 
