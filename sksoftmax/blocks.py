@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -67,7 +68,7 @@ class RowBlocks(ABC):
         """Fill logits with those of rows start:stop."""
 
     @abstractmethod
-    def sum_loss(self, loss: tuple, coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
+    def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
         """Add the gradient of a loss over a segment to out, return the loss.
 
         Parameters
@@ -83,7 +84,7 @@ class RowBlocks(ABC):
 
     @abstractmethod
     def sum_hessian_product(
-        self, loss: tuple, coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
+        self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
     ) -> None:
         """Add the Hessian of a loss over a segment times direction to out; as ``sum_loss``."""
 
@@ -110,7 +111,7 @@ class RowBlocks(ABC):
         work = self.n_stored * n_logits
         n_segments = min(MAX_SEGMENTS, work // max(SEGMENT_WORK, 10 * per_segment), -(-self.n_rows // 8))
         edges = np.linspace(0, self.n_rows, max(int(n_segments), 1) + 1).astype(int).tolist()
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(pairwise(edges))
 
 
 class DenseRows(RowBlocks):
@@ -127,12 +128,12 @@ class DenseRows(RowBlocks):
     def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
         kernels.score_dense(self._X, coef, intercept, start, stop, logits)
 
-    def sum_loss(self, loss: tuple, coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
+    def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
         logits = self.block(len(intercept))
         return kernels.sum_dense(self._X, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
 
     def sum_hessian_product(
-        self, loss: tuple, coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
+        self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
         number, *_, weight, _ = loss
@@ -157,12 +158,12 @@ class CSRRows(RowBlocks):
     def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
         kernels.score_csr(*self._arrays, coef, intercept, start, stop, logits)
 
-    def sum_loss(self, loss: tuple, coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
+    def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
         logits = self.block(len(intercept))
         return kernels.sum_csr(*self._arrays, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
 
     def sum_hessian_product(
-        self, loss: tuple, coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
+        self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
         number, *_, weight, _ = loss
@@ -243,3 +244,32 @@ def map_in_order(
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()
+
+
+def score_rows(rows: RowBlocks, coef: NDArray, intercept: NDArray, n_threads: int) -> NDArray:
+    """Return the logits of all rows.
+
+    Parameters
+    ----------
+    rows : RowBlocks
+    coef, intercept : ndarray
+        As the kernels take them, of the rows' dtype.
+    n_threads : int
+
+    Returns
+    -------
+    logits : ndarray of shape (n_rows, n_logits)
+        Each row's the same bits whatever the other rows and the threads.
+    """
+    logits = np.empty((rows.n_rows, len(intercept)), dtype=rows.dtype)
+    segments = rows.segments(len(intercept))
+
+    def fill(segment: Segment) -> None:
+        rows.score(coef, intercept, *segment, logits[segment[0] :])
+
+    if len(segments) == 1 or n_threads == 1:  # a single row should not wait for a pool
+        deque(map(fill, segments), maxlen=0)
+        return logits
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="sksoftmax") as pool:
+        deque(pool.map(fill, segments), maxlen=0)
+    return logits

@@ -21,7 +21,7 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .blocks import RowBlocks, as_rows, map_in_order, thread_pool
+from .blocks import RowBlocks, as_rows, score_rows, thread_pool
 from .losses import LOSSES, Loss, Targets
 from .objective import Objective
 from .penalties import PENALTIES
@@ -106,9 +106,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     >>> clf = SoftmaxRegressionClassifier().fit(X, y)
     >>> clf.predict(X[:2])
     array([0, 0])
-    >>> clf.predict_proba(X[:2]).round(3)
-    array([[0.982, 0.018, 0.   ],
-           [0.972, 0.028, 0.   ]])
+    >>> clf.predict_proba(X[:2]).round(2)
+    array([[0.98, 0.02, 0.  ],
+           [0.97, 0.03, 0.  ]])
     >>> round(clf.score(X, y), 2)
     0.97
     """
@@ -209,8 +209,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 objective, start, tol=self.tol, max_iter=self.max_iter, callback=progress.report
             )
             progress.close()
-        self._keep(attributes(solution.params), solution)
-        self._warn(solution, rows, targets, stopped=progress.stopped)
+            separated = np.isinf(self.C) and objective.separates(solution.params)
+        self._keep(attributes(solution.params), solution, converged=solution.converged and not separated)
+        self._warn(solution, separated=separated, stopped=progress.stopped)
         progress.end()
         return self
 
@@ -245,17 +246,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             return choose_solver(rows.n_stored, rows.n_rows, rows.n_features, objective.n_logits)
         return SOLVERS[self.solver]()
 
-    def _keep(self, attributes: dict[str, Any], solution: Solution) -> None:
+    def _keep(self, attributes: dict[str, Any], solution: Solution, *, converged: bool) -> None:
         for name, value in attributes.items():
             setattr(self, name, value)
         self.solution_ = solution
-        self.converged_ = solution.converged
+        self.converged_ = converged
         self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
 
-    def _warn(self, solution: Solution, rows: RowBlocks, targets: Targets, *, stopped: bool) -> None:
+    def _warn(self, solution: Solution, *, separated: bool, stopped: bool) -> None:
         """Warn once if the fit is not at the optimum, or if there is none."""
-        if np.isinf(self.C) and self._separates(rows, targets):
-            self.converged_ = False
+        if separated:
             warnings.warn(
                 "The classes are perfectly separable: without a penalty (C=inf) the loss has no minimum and the coefficients "
                 f"grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. Set a finite C.",
@@ -270,22 +270,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 ConvergenceWarning,
                 stacklevel=4,
             )
-
-    def _separates(self, rows: RowBlocks, targets: Targets) -> bool:
-        """Return whether every weighted row has its label's logit strictly above all others: then larger is better."""
-        if targets.labels is None:
-            return False
-        logits = rows.block(len(self.intercept_))
-        coef = self._kernel_coef(rows)
-        for start in range(0, rows.n_rows, len(logits)):
-            stop = min(start + len(logits), rows.n_rows)
-            rows.score(coef, self.intercept_, start, stop, logits)
-            log_proba = self.loss_.log_proba(logits[: stop - start].copy())
-            rival = np.partition(log_proba, -2, axis=1)[:, -2]
-            own = log_proba[np.arange(stop - start), targets.labels[start:stop]]
-            if np.any((own <= rival) & (targets.weight[start:stop] > 0)):
-                return False
-        return True
 
     # -- predicting ----------------------------------------------------------------------------------------------
 
@@ -354,7 +338,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         logits = self._logits(X)
         predicted = logits.argmax(axis=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).astype(int)
         _, proba = check_proba_targets(y, len(predicted))
-        return float(np.average(proba[np.arange(len(predicted)), predicted], weights=sample_weight))
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        return float(np.average(proba[np.arange(len(predicted)), predicted], weights=weight))
 
     def _logits(self, X: Any) -> NDArray:
         check_is_fitted(self)
@@ -362,20 +347,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         dtype = np.result_type(X.dtype, self.coef_.dtype)
         rows = as_rows(X.astype(dtype, copy=False))
         coef, intercept = self._kernel_coef(rows), self.intercept_.astype(dtype, copy=False)
-        logits = np.empty((rows.n_rows, len(intercept)), dtype=dtype)
-        segments = rows.segments(len(intercept))
-
-        def fill(segment: tuple[int, int]) -> None:
-            rows.score(coef, intercept, *segment, logits[segment[0] :])
-
-        if len(segments) == 1:  # no pool: a single row should not wait for one
-            fill(segments[0])
-            return logits
-        n_threads = _openmp_effective_n_threads()
-        with thread_pool(n_threads) as pool:
-            for _ in map_in_order(pool, n_threads, fill, segments):
-                pass
-        return logits
+        return score_rows(rows, coef, intercept, _openmp_effective_n_threads())
 
     def _kernel_coef(self, rows: RowBlocks) -> NDArray:
         """Return coef_ as the kernels of rows take it."""

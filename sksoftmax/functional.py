@@ -193,8 +193,9 @@ def cross_entropy(
     >>> print(cross_entropy(np.log(proba.astype(np.float32)), [0, 2]))
     1.4978662
     """
-    value, losses, _, weight = _cross_entropy(logits, y, sample_weight, label_smoothing, reduction)
-    return (weight * losses).astype(value.dtype) if reduction == "none" else value
+    value, losses, gradient, weight = _cross_entropy(logits, y, sample_weight, label_smoothing, reduction)
+    with np.errstate(over="ignore"):  # a sum beyond float32 is infinite there
+        return (weight * losses).astype(gradient.dtype) if reduction == "none" else gradient.dtype.type(value)
 
 
 def cross_entropy_gradient(
@@ -252,8 +253,8 @@ def cross_entropy_gradient(
 
 def _cross_entropy(
     logits: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, label_smoothing: float, reduction: str
-) -> tuple[np.floating, NDArray[np.float64], NDArray, NDArray[np.float64]]:
-    """Return the reduced value in the logits' dtype, the rows' losses, the gradient and the rows' weights."""
+) -> tuple[float, NDArray[np.float64], NDArray, NDArray[np.float64]]:
+    """Return the reduced value, the rows' losses, the gradient in the logits' dtype and the rows' weights."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}.")
     if not 0 <= label_smoothing < 1:
@@ -275,7 +276,7 @@ def _cross_entropy(
     else:
         labels = _labels(targets, n_rows, n_classes)
         value = kernels.cross_entropy_labels(rows, labels, weight, 0, n_rows, label_smoothing, losses)
-    return rows.dtype.type(value), losses, rows, weight
+    return value, losses, rows, weight
 
 
 def _rows(logits: ArrayLike, *, copy: bool) -> tuple[NDArray, tuple[int, ...]]:

@@ -448,9 +448,7 @@ def project_csr(data, indices, indptr, gradient, start, stop, coef_gradient, int
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sum_csr(
-    data, indices, indptr, loss, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out
-):
+def sum_csr(data, indices, indptr, loss, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out):
     """Do as ``sum_dense`` for CSR rows; coef and its gradient are (n_features, n_logits)."""
     logits, losses = block
     value = 0.0

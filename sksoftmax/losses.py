@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,10 @@ class BoundLoss(ABC):
     @abstractmethod
     def hessian_entries(self, logits: NDArray[np.float64], start: int, stop: int) -> Iterator[tuple[int, int, NDArray]]:
         """Yield ``(k, l, weights)`` for each pair l ≤ k: the rows' weighted second derivatives by logits k and l."""
+
+    @abstractmethod
+    def vanishes_along(self, logits: NDArray, start: int, stop: int) -> bool:
+        """Return whether multiplying these logits of rows start:stop by a growing number takes their loss to zero."""
 
 
 class Loss(Parametrised, ABC):
@@ -161,6 +166,8 @@ class _BoundCrossEntropy(BoundLoss):
         binary = targets.n_classes == 2
         self.n_logits = 1 if binary else targets.n_classes
         self.shift_invariant = not binary
+        self._smoothing = smoothing
+        self._targets: Any = targets
         self._weight = targets.weight
         self.arguments = (
             kernels.CROSS_ENTROPY,
@@ -184,6 +191,22 @@ class _BoundCrossEntropy(BoundLoss):
             for other in range(k):
                 yield k, other, -weighted * proba[:, other]
             yield k, k, weighted * (1 - proba[:, k])
+
+    def vanishes_along(self, logits: NDArray, start: int, stop: int) -> bool:
+        if self._smoothing > 0:
+            return False
+        logits = _two_logits(logits)
+        counted = self._weight[start:stop] > 0
+        if self._targets.labels is not None:
+            labels = self._targets.labels[start:stop]
+        else:
+            proba = self._targets.proba[start:stop]
+            labels = proba.argmax(axis=1)
+            if np.any(counted & (np.count_nonzero(proba, axis=1) > 1)):
+                return False
+        own = logits[np.arange(len(labels)), labels].copy()
+        logits[np.arange(len(labels)), labels] = -np.inf
+        return bool(np.all((own > logits.max(axis=1)) | ~counted))
 
 
 LOSSES: dict[str, type[Loss]] = {"cross_entropy": CrossEntropy}

@@ -154,6 +154,17 @@ class Objective:
         shape = (self.n_logits, -1) if self._rows.class_major else (-1, self.n_logits)
         return partial, (partial[: self.n_coef].reshape(shape), partial[self.n_coef :])
 
+    def separates(self, params: NDArray[np.float64]) -> bool:
+        """Return whether params point where the loss of every row vanishes: then an unpenalised objective has no minimum."""
+        coef, intercept = self._kernel_params(params)
+        logits = self._rows.block(self.n_logits)
+        for start in range(0, self._rows.n_rows, len(logits)):
+            stop = min(start + len(logits), self._rows.n_rows)
+            self._rows.score(coef, intercept, start, stop, logits)
+            if not self._loss.vanishes_along(logits[: stop - start], start, stop):
+                return False
+        return True
+
     # -- the Hessian ---------------------------------------------------------------------------------------------
 
     def hessian(self, params: NDArray[np.float64]) -> NDArray[np.float64]:

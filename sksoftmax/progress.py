@@ -57,7 +57,8 @@ class FitProgress:
         self._attributes = attributes
         self._n_iter = 0
         self.stopped = False  # by a callback
-        self._root = self._iteration = None
+        self._root: Any = None
+        self._iteration: Any = None
         if hasattr(estimator, "_init_callback_context"):
             # One task beyond the iterations: the one begun and never run.
             self._root = estimator._init_callback_context(max_subtasks=max(max_iter, 1) + 1)

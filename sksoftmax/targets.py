@@ -75,11 +75,11 @@ def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
 
 def make_targets(
     classes: NDArray,
-    weight: NDArray[np.float64],
+    weight: Any,
     class_weight: ClassWeight,
     *,
-    labels: NDArray[np.int32] | None = None,
-    proba: NDArray | None = None,
+    labels: Any = None,
+    proba: Any = None,
 ) -> tuple[Targets, float]:
     """Return the targets, with weights that sum to one, and the sum that they had.
 
@@ -90,7 +90,7 @@ def make_targets(
         Sample weights; overwritten.
     class_weight : dict, "balanced" or None
         As scikit-learn means them; "balanced" counts rows by their weight.
-    labels, proba
+    labels, proba : ndarray or None
         One of the two, as ``Targets`` has them.
     """
     n_classes = len(classes)

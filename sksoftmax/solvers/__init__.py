@@ -51,4 +51,4 @@ def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) ->
     return NewtonCholesky() if fits and newton <= 3 * lbfgs else LBFGS()
 
 
-__all__ = ["LBFGS", "NewtonCG", "NewtonCholesky", "Iteration", "Solution", "Solver", "SOLVERS", "choose_solver"]
+__all__ = ["LBFGS", "SOLVERS", "Iteration", "NewtonCG", "NewtonCholesky", "Solution", "Solver", "choose_solver"]

@@ -20,7 +20,8 @@ class NewtonCholesky(Solver):
     With p parameters an iteration costs about ``n_rows * p²`` + ``p³ / 3`` operations and ``2 p²`` float64 numbers of
     memory; six to twelve iterations are usual, for badly scaled and correlated columns too, since the Hessian is scaled to a
     unit diagonal before it is factorised. Stops when the gradient is within the tolerance and so is the decrease that the
-    last Newton step promised, or when that decrease is below the rounding error of the objective. Where the Hessian is singular, L-BFGS takes over from the point reached.
+    last Newton step promised, or when that decrease is below the rounding error of the objective. Where the Hessian is
+    singular, L-BFGS takes over from the point reached.
 
     References
     ----------

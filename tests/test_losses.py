@@ -1,0 +1,174 @@
+"""Contract of every row of LOSSES and PENALTIES: value, gradient, Hessian and probabilities against the reference."""
+
+import numpy as np
+import pytest
+import reference
+from sklearn.base import clone
+
+from sksoftmax.blocks import as_rows
+from sksoftmax.losses import LOSSES, CrossEntropy, Targets
+from sksoftmax.penalties import PENALTIES
+
+HYPERPARAMETERS = {"cross_entropy": [{}, {"label_smoothing": 0.1}]}
+CASES = [(name, options) for name in LOSSES for options in HYPERPARAMETERS[name]]
+
+
+def make_targets(rng, kind, n_rows, n_classes):
+    """Return targets, and the same as rows of probabilities with the rows' weights, as the reference takes them."""
+    weight = rng.uniform(0.1, 1, size=n_rows)
+    if kind == "labels":
+        labels = rng.integers(n_classes, size=n_rows)
+        weight /= weight.sum()
+        return Targets(n_classes, weight, labels=labels.astype(np.int32)), reference.one_hot(labels, n_classes)
+    proba = rng.dirichlet(np.ones(n_classes), size=n_rows)
+    class_weight = rng.uniform(0.5, 2, size=n_classes)
+    mass = proba * class_weight
+    weight *= mass.sum(axis=1)
+    weight /= weight.sum()
+    targets = Targets(n_classes, weight, proba=proba, class_weight=class_weight)
+    return targets, mass / mass.sum(axis=1, keepdims=True)
+
+
+def value_and_gradient(bound, logits):
+    """Loss and gradient on logits: with the identity as X, coefficients are logits."""
+    rows = as_rows(np.eye(len(logits)))
+    out = np.zeros((logits.shape[1], len(logits))), np.zeros(logits.shape[1])
+    value = rows.sum_loss(bound.arguments, np.ascontiguousarray(logits.T), np.zeros(logits.shape[1]), (0, len(logits)), out)
+    return value, out[0].T
+
+
+def both_logits(logits):
+    return np.column_stack([np.zeros(len(logits)), logits]) if logits.shape[1] == 1 else logits
+
+
+def test_every_loss_and_penalty_has_a_reference():
+    assert set(LOSSES) == set(reference.LOSSES) == set(HYPERPARAMETERS)
+    assert set(PENALTIES) == set(reference.PENALTIES)
+
+
+@pytest.mark.parametrize("kind", ["labels", "proba"])
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize(("name", "options"), CASES)
+class TestLoss:
+    def setup(self, rng, name, options, n_classes, kind):
+        targets, rows = make_targets(rng, kind, 12, n_classes)
+        bound = LOSSES[name](**options).bind(targets)
+        return bound, targets, rows, rng.normal(scale=2, size=(12, bound.n_logits))
+
+    def test_value_equals_reference(self, rng, name, options, n_classes, kind):
+        bound, targets, rows, logits = self.setup(rng, name, options, n_classes, kind)
+        losses = [reference.LOSSES[name](z, t, **options) for z, t in zip(both_logits(logits), rows, strict=True)]
+        value, _ = value_and_gradient(bound, logits)
+        np.testing.assert_allclose(value, targets.weight @ losses, rtol=1e-13)
+
+    def test_gradient_is_the_slope(self, rng, name, options, n_classes, kind):
+        bound, _, _, logits = self.setup(rng, name, options, n_classes, kind)
+        _, gradient = value_and_gradient(bound, logits)
+        step = 1e-6
+        for index in np.ndindex(*logits.shape):
+            up, down = logits.copy(), logits.copy()
+            up[index] += step
+            down[index] -= step
+            slope = (value_and_gradient(bound, up)[0] - value_and_gradient(bound, down)[0]) / (2 * step)
+            np.testing.assert_allclose(gradient[index], slope, atol=1e-8)
+
+    def test_hessian_is_the_slope_of_the_gradient(self, rng, name, options, n_classes, kind):
+        bound, _, _, logits = self.setup(rng, name, options, n_classes, kind)
+        direction = rng.normal(size=logits.shape)
+        step = 1e-6
+        up, down = (value_and_gradient(bound, logits + sign * step * direction)[1] for sign in (1, -1))
+        expected = (up - down) / (2 * step)
+        rows, no_intercept = as_rows(np.eye(len(logits))), np.zeros(bound.n_logits)
+        out = np.zeros(logits.T.shape), np.zeros(bound.n_logits)
+        rows.sum_hessian_product(
+            bound.arguments,
+            np.ascontiguousarray(logits.T),
+            no_intercept,
+            (np.ascontiguousarray(direction.T), no_intercept),
+            (0, len(logits)),
+            out,
+        )
+        np.testing.assert_allclose(out[0].T, expected, atol=1e-8)
+        product = np.zeros_like(logits)
+        for k, other, weights in bound.hessian_entries(logits.copy(), 0, len(logits)):
+            product[:, k] += weights * direction[:, other]
+            if k != other:
+                product[:, other] += weights * direction[:, k]
+        np.testing.assert_allclose(product, expected, atol=1e-8)
+
+    def test_shift_invariance_is_as_declared(self, rng, name, options, n_classes, kind):
+        bound, _, _, logits = self.setup(rng, name, options, n_classes, kind)
+        shifted = value_and_gradient(bound, logits + 1.0)[0]
+        assert np.isclose(shifted, value_and_gradient(bound, logits)[0], rtol=1e-10) == bound.shift_invariant
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_probabilities_of_logits(rng, name, dtype):
+    loss = LOSSES[name]()
+    for n_logits in (1, 3):
+        logits = rng.normal(scale=3, size=(6, n_logits)).astype(dtype)
+        proba, log_proba = loss.proba(logits.copy()), loss.log_proba(logits.copy())
+        assert proba.dtype == log_proba.dtype == dtype
+        assert proba.shape == (6, max(n_logits, 2))
+        np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+        np.testing.assert_allclose(np.exp(log_proba), proba, rtol=1e-5)
+
+
+def test_proba_of_cross_entropy_is_the_softmax(rng):
+    logits = rng.normal(size=(4, 1))
+    expected = [reference.softmax([0.0, z]) for z in logits[:, 0]]
+    np.testing.assert_allclose(CrossEntropy().proba(logits.copy()), expected)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_loss_objects_are_values(name):
+    for options in HYPERPARAMETERS[name]:
+        loss = LOSSES[name](**options)
+        assert clone(loss) == loss
+        assert loss.set_params(**loss.get_params()) is loss
+    with pytest.raises(ValueError, match="Invalid parameter 'nonsense'"):
+        LOSSES[name]().set_params(nonsense=1)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, 2, np.nan])
+def test_label_smoothing_out_of_range(smoothing):
+    targets = Targets(2, np.ones(1), labels=np.zeros(1, np.int32))
+    with pytest.raises(ValueError, match=r"label_smoothing must be in \[0, 1\), got"):
+        CrossEntropy(label_smoothing=smoothing).bind(targets)
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "smoothing", "vanishes"),
+    [
+        ([[2.0, 1.0, 0.0], [0.0, 1.0, 0.5]], [0, 1], 0.0, True),
+        ([[2.0, 1.0, 0.0], [0.0, 1.0, 1.0]], [0, 1], 0.0, False),  # a tie
+        ([[2.0, 1.0, 0.0], [0.0, 1.0, 0.5]], [0, 2], 0.0, False),
+        ([[2.0, 1.0, 0.0], [0.0, 1.0, 0.5]], [0, 1], 0.1, False),
+        ([[2.0], [-1.0]], [1, 0], 0.0, True),
+        ([[2.0], [0.0]], [1, 0], 0.0, False),
+    ],
+)
+def test_the_loss_vanishes_where_every_label_leads(logits, labels, smoothing, vanishes):
+    logits = np.array(logits)
+    n_classes = max(logits.shape[1], 2)
+    hard = reference.one_hot(labels, n_classes)
+    weight, ones = np.full(2, 0.5), np.ones(n_classes)
+    for targets in (
+        Targets(n_classes, weight, labels=np.array(labels, dtype=np.int32)),
+        Targets(n_classes, weight, proba=hard, class_weight=ones),
+    ):
+        bound = CrossEntropy(smoothing).bind(targets)
+        assert bound.vanishes_along(logits.copy(), 0, 2) is vanishes
+    soft = Targets(n_classes, weight, proba=0.9 * hard + 0.1 / n_classes, class_weight=ones)
+    assert not CrossEntropy(smoothing).bind(soft).vanishes_along(logits.copy(), 0, 2)
+
+
+@pytest.mark.parametrize("name", list(PENALTIES))
+def test_penalty(rng, name):
+    penalty, coef, step = PENALTIES[name](), rng.normal(size=5), 1e-6
+    np.testing.assert_allclose(penalty.value(coef), reference.PENALTIES[name](coef))
+    for j, unit in enumerate(np.eye(5)):
+        slope = (penalty.value(coef + step * unit) - penalty.value(coef - step * unit)) / (2 * step)
+        np.testing.assert_allclose(penalty.gradient(coef)[j], slope, atol=1e-8)
+        np.testing.assert_allclose(penalty.hessian_product(unit), penalty.hessian_diagonal(5) * unit)

@@ -1,0 +1,114 @@
+"""sksoftmax.objective: against the reference, against finite differences, and the same bits on any number of threads."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import reference
+from scipy import sparse
+
+from sksoftmax.blocks import as_rows, thread_pool
+from sksoftmax.losses import CrossEntropy, Targets
+from sksoftmax.objective import Objective
+from sksoftmax.penalties import L2
+
+
+def make_objective(X, labels, n_classes, *, C=0.7, weight=None, smoothing=0.0, fit_intercept=True, pool=None, n_threads=1):
+    weight = np.ones(len(labels)) if weight is None else weight
+    targets = Targets(n_classes, weight / weight.sum(), labels=labels.astype(np.int32))
+    loss = CrossEntropy(smoothing).bind(targets)
+    alpha = 1 / (C * weight.sum())
+    return Objective(as_rows(X), loss, L2(), alpha, fit_intercept=fit_intercept, pool=pool, n_threads=n_threads)
+
+
+LAYOUTS = pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+CLASSES = pytest.mark.parametrize("n_classes", [2, 4])
+INTERCEPT = pytest.mark.parametrize("fit_intercept", [True, False])
+
+
+@LAYOUTS
+@CLASSES
+@INTERCEPT
+class TestObjective:
+    def setup(self, make_problem, rng, container, n_classes, fit_intercept):
+        X, labels, weight = make_problem(30, 4, n_classes)
+        options = {"C": 0.7, "weight": weight, "smoothing": 0.1, "fit_intercept": fit_intercept}
+        objective = make_objective(container(X), labels, n_classes, **options)
+        return objective, X, labels, weight, rng.normal(size=objective.n_params)
+
+    def test_value_equals_reference(self, make_problem, rng, container, n_classes, fit_intercept):
+        objective, X, labels, weight, params = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        coef, intercept = objective.unpack(params)
+        target = reference.one_hot(labels, n_classes)
+        expected = reference.objective(X, target, weight, coef, intercept, C=0.7, label_smoothing=0.1)
+        np.testing.assert_allclose(objective.value_and_gradient(params)[0], expected, rtol=1e-13)
+
+    def test_gradient_is_the_slope(self, make_problem, rng, container, n_classes, fit_intercept):
+        objective, *_, params = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        _, gradient = objective.value_and_gradient(params)
+        step = 1e-6
+        for j, unit in enumerate(np.eye(len(params))):
+            up, down = (objective.value_and_gradient(params + sign * step * unit)[0] for sign in (1, -1))
+            np.testing.assert_allclose(gradient[j], (up - down) / (2 * step), atol=1e-8)
+
+    def test_hessian_is_the_slope_of_the_gradient(self, make_problem, rng, container, n_classes, fit_intercept):
+        objective, *_, params = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        hessian = objective.hessian(params)
+        np.testing.assert_allclose(hessian, hessian.T, atol=1e-16)
+        step = 1e-6
+        for j, unit in enumerate(np.eye(len(params))):
+            up, down = (objective.value_and_gradient(params + sign * step * unit)[1] for sign in (1, -1))
+            np.testing.assert_allclose(hessian[j], (up - down) / (2 * step), atol=1e-8)
+            np.testing.assert_allclose(objective.hessian_product(params, unit), hessian[j], atol=1e-14)
+
+    def test_unpack_undoes_pack(self, make_problem, rng, container, n_classes, fit_intercept):
+        objective, *_, params = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        coef, intercept = objective.unpack(params)
+        assert coef.shape == (objective.n_logits, 4)
+        np.testing.assert_array_equal(objective.pack(coef, intercept), params)
+        assert fit_intercept or not intercept.any()
+
+    def test_gauge_makes_the_hessian_invertible_and_keeps_the_newton_step(
+        self, make_problem, rng, container, n_classes, fit_intercept
+    ):
+        objective, *_ = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        _, gradient = objective.value_and_gradient(np.zeros(objective.n_params))
+        hessian = objective.hessian(np.zeros(objective.n_params))
+        expected = -np.linalg.lstsq(hessian, gradient, rcond=1e-12)[0]
+        objective.fix_gauge(hessian)
+        assert np.linalg.cond(hessian) < 1e6
+        np.testing.assert_allclose(np.linalg.solve(hessian, -gradient), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@LAYOUTS
+def test_same_bits_on_any_number_of_threads(rng, container, dtype):
+    X = rng.normal(size=(20_000, 40)).astype(dtype)
+    X[:, 3:][rng.uniform(size=(20_000, 37)) < 0.3] = 0
+    labels = rng.integers(9, size=len(X))
+    results = []
+    for n_threads in (1, 2, 3):
+        with thread_pool(n_threads) as pool:
+            objective = make_objective(container(X), labels, 9, pool=pool, n_threads=n_threads)
+            params = np.random.default_rng(1).normal(size=objective.n_params) * 0.1
+            direction = np.random.default_rng(2).normal(size=objective.n_params)
+            value, gradient = objective.value_and_gradient(params)
+            results.append(np.concatenate([[value], gradient, objective.hessian_product(params, direction)]))
+            results[-1] = np.concatenate([results[-1], objective.hessian(params).ravel()])
+    assert len(objective._segments) > 3
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_no_array_of_rows_times_classes(rng):
+    n_rows, n_classes = 20_000, 200
+    X = rng.normal(size=(n_rows, 8))
+    objective = make_objective(X, rng.integers(n_classes, size=n_rows), n_classes)
+    params = np.zeros(objective.n_params)
+    objective.value_and_gradient(params)  # compiled and scratch in place
+    tracemalloc.start()
+    objective.value_and_gradient(params)
+    objective.hessian_product(params, params)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * n_rows * n_classes / 10

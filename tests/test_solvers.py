@@ -1,0 +1,200 @@
+"""Contract of every row of SOLVERS: the optimum, the history, callbacks, the limits of tol and max_iter."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+
+from sksoftmax.blocks import as_rows
+from sksoftmax.losses import CrossEntropy, Targets
+from sksoftmax.objective import Objective
+from sksoftmax.penalties import L2
+from sksoftmax.solvers import LBFGS, SOLVERS, NewtonCholesky, choose_solver
+from sksoftmax.solvers._base import max_norm
+
+ALL = pytest.mark.parametrize("name", list(SOLVERS))
+
+
+def make_objective(X, labels, n_classes, alpha, fit_intercept=True):
+    targets = Targets(n_classes, np.full(len(labels), 1 / len(labels)), labels=labels.astype(np.int32))
+    return Objective(as_rows(X), CrossEntropy().bind(targets), L2(), alpha, fit_intercept=fit_intercept)
+
+
+def plain(make_problem):
+    X, labels, _ = make_problem(80, 5, 3)
+    return make_objective(X, labels, 3, 1e-2)
+
+
+def two_classes(make_problem):
+    X, labels, _ = make_problem(80, 5, 2)
+    return make_objective(X, labels, 2, 1e-2)
+
+
+def many_classes(make_problem):
+    X, labels, _ = make_problem(400, 4, 20)
+    return make_objective(X, labels, 20, 1e-3)
+
+
+def wide(make_problem):
+    X, labels, _ = make_problem(15, 40, 3)
+    return make_objective(X, labels, 3, 1e-2)
+
+
+def without_intercept(make_problem):
+    X, labels, _ = make_problem(80, 5, 4)
+    return make_objective(X, labels, 4, 1e-2, fit_intercept=False)
+
+
+def unpenalised(make_problem):
+    X, labels, _ = make_problem(200, 3, 3, noise=3.0)
+    return make_objective(X, labels, 3, 0.0)
+
+
+def constant_and_duplicated_columns(make_problem):
+    X, labels, _ = make_problem(80, 5, 3)
+    return make_objective(np.column_stack([X, X[:, 0], np.ones(80), np.zeros(80)]), labels, 3, 1e-2)
+
+
+def sparse_rows(make_problem):
+    X, labels, _ = make_problem(80, 6, 3)
+    X[np.abs(X) < 1] = 0
+    X[5] = 0
+    X[:, 2] = 0
+    return make_objective(sparse.csr_array(X), labels, 3, 1e-2)
+
+
+PROBLEMS = [
+    plain,
+    two_classes,
+    many_classes,
+    wide,
+    without_intercept,
+    unpenalised,
+    constant_and_duplicated_columns,
+    sparse_rows,
+]
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@ALL
+def test_every_solver_reaches_the_optimum(name, problem, make_problem):
+    objective = problem(make_problem)
+    start = np.zeros(objective.n_params)
+    best = SOLVERS["newton-cg"]().solve(objective, start, tol=1e-12, max_iter=500)
+    solution = SOLVERS[name]().solve(objective, start, tol=1e-8, max_iter=1000)
+    assert solution.converged, solution.message
+    assert solution.gradient_norm <= 1e-8
+    np.testing.assert_allclose(solution.value, best.value, rtol=1e-12)
+    value, gradient = objective.value_and_gradient(solution.params)
+    assert solution.value == value
+    assert solution.gradient_norm == max_norm(gradient)
+    assert not start.any()
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e6])
+def test_newton_does_not_feel_the_scale_of_the_columns(make_problem, scale):
+    X, labels, _ = make_problem(200, 4, 3, noise=3.0)
+    X[:, 1] *= scale
+    solution = NewtonCholesky().solve(make_objective(X, labels, 3, 0.0), np.zeros(15), tol=1e-8, max_iter=15)
+    assert solution.converged, solution.message
+
+
+@ALL
+def test_history_has_every_iteration(name, make_problem):
+    objective = plain(make_problem)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-6, max_iter=1000)
+    values = [iteration.value for iteration in solution.history]
+    assert len(values) == solution.n_iter > 1
+    assert values == sorted(values, reverse=True)
+    assert values[-1] == solution.value
+    assert solution.history[-1].gradient_norm == solution.gradient_norm
+    seconds = [iteration.seconds for iteration in solution.history]
+    assert seconds == sorted(seconds)
+
+
+@ALL
+def test_a_callback_sees_and_stops(name, make_problem):
+    objective = plain(make_problem)
+    seen = []
+
+    def stop_at_two(params, iteration):
+        seen.append((params.copy(), iteration))
+        return len(seen) == 2
+
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-9, max_iter=100, callback=stop_at_two)
+    assert solution.n_iter == len(seen) == 2
+    assert not solution.converged
+    assert "stopped by a callback after 2 iterations" in solution.message
+    np.testing.assert_array_equal(solution.params, seen[-1][0])
+    np.testing.assert_allclose(objective.value_and_gradient(seen[0][0])[0], seen[0][1].value)
+
+
+@ALL
+def test_max_iter_is_the_limit_and_said(name, make_problem):
+    objective = plain(make_problem)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=2)
+    assert solution.n_iter == 2
+    assert not solution.converged
+    assert "2 iterations" in solution.message
+
+
+@ALL
+def test_a_start_at_the_optimum_stays(name, make_problem):
+    objective = plain(make_problem)
+    first = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
+    again = SOLVERS[name]().solve(objective, first.params, tol=1e-6, max_iter=100)
+    assert again.converged
+    assert again.n_iter <= 1
+    np.testing.assert_allclose(again.params, first.params, atol=1e-8)
+
+
+@ALL
+def test_tolerance_below_rounding_ends(name, make_problem):
+    objective = plain(make_problem)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=0.0, max_iter=500)
+    assert solution.n_iter < 500
+    assert solution.gradient_norm < 1e-7
+
+
+@ALL
+def test_float32_rows_converge(name, make_problem):
+    X, labels, _ = make_problem(200, 5, 3, dtype=np.float32)
+    objective = make_objective(X, labels, 3, 1e-2)
+    exact = make_objective(X.astype(np.float64), labels, 3, 1e-2)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-5, max_iter=500)
+    best = SOLVERS["newton-cholesky"]().solve(exact, np.zeros(objective.n_params), tol=1e-10, max_iter=500)
+    assert solution.converged, solution.message
+    np.testing.assert_allclose(exact.value_and_gradient(solution.params)[0], best.value, rtol=1e-7)
+
+
+def test_newton_hands_a_singular_hessian_over(make_problem):
+    X, labels, _ = make_problem(10, 20, 2)
+    objective = make_objective(X, labels, 2, 1e-30)
+    solution = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=200)
+    lbfgs = LBFGS().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=200)
+    assert solution.converged
+    assert "singular Hessian" in solution.message
+    assert solution.n_iter == len(solution.history) == lbfgs.n_iter
+
+
+@ALL
+def test_solver_objects_are_values(name):
+    solver = SOLVERS[name]()
+    assert clone(solver) == solver
+    with pytest.raises(ValueError, match="Invalid parameter 'nonsense'"):
+        solver.set_params(nonsense=1)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_features", "n_logits", "expected"),
+    [
+        (150, 4, 3, NewtonCholesky),
+        (1797, 64, 10, NewtonCholesky),
+        (20_000, 16, 26, NewtonCholesky),
+        (60_000, 784, 10, LBFGS),
+        (20_000, 512, 1000, LBFGS),
+        (1000, 100_000, 1, LBFGS),
+    ],
+)
+def test_auto_takes_newton_where_the_hessian_is_small(n_rows, n_features, n_logits, expected):
+    assert type(choose_solver(n_rows * n_features, n_rows, n_features, n_logits)) is expected
