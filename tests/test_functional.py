@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+import reference
 from sksoftmax import functional
 
 LARGE = {np.float64: 1e300, np.float32: 1e38}

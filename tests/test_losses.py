@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import reference
 from sklearn.base import clone
 
+import reference
 from sksoftmax.blocks import as_rows
 from sksoftmax.losses import LOSSES, CrossEntropy, Targets
 from sksoftmax.penalties import PENALTIES

@@ -4,9 +4,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
-import reference
 from scipy import sparse
 
+import reference
 from sksoftmax.blocks import as_rows, thread_pool
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective

@@ -70,14 +70,16 @@ class LBFGS(Solver):
                 "maxcor": self.memory,
                 "maxls": 50,
                 "gtol": tol,
-                # A step that lowers the objective by less than this has met its rounding error.
-                "ftol": 64 * np.finfo(np.float64).eps,
+                "ftol": np.finfo(np.float64).eps,
             },
         )
         n_iter = len(trace.history)
-        converged = max_norm(result.jac) <= tol
+        stalled = max_norm(result.jac) > tol and result.status != 1 and not trace.stopped
+        # No lower point was found. It is the optimum if there can be none: if the decrease that the approximate inverse
+        # Hessian promises is within the rounding error of the objective.
+        promised = 0.5 * float(result.jac @ result.hess_inv.matvec(result.jac)) if stalled else np.inf
+        converged = max_norm(result.jac) <= tol or promised <= objective.rounding(float(result.fun))
         outcome = "converged" if converged else "failed to converge"
-        stalled = not converged and result.status != 1 and not trace.stopped
-        reason = " (it found no lower point at this precision)" if stalled else ""
+        reason = " (it found no lower point at this precision)" if stalled and not converged else ""
         message = f"lbfgs {outcome} after {n_iter} iterations{reason}"
         return trace.solution(result.x, float(result.fun), result.jac, converged=converged, message=message)

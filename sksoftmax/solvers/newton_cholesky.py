@@ -19,8 +19,8 @@ class NewtonCholesky(Solver):
 
     With p parameters an iteration costs about ``n_rows * p²`` + ``p³ / 3`` operations and ``2 p²`` float64 numbers of
     memory; six to twelve iterations are usual, for badly scaled and correlated columns too, since the Hessian is scaled to a
-    unit diagonal before it is factorised. Stops when the gradient is within the tolerance and so is the decrease that the
-    last Newton step promised, or when that decrease is below the rounding error of the objective. Where the Hessian is
+    unit diagonal before it is factorised. Stops when the gradient is within the tolerance and the decrease that the last
+    Newton step promised within a hundredth of it (what is left is of the order of that decrease squared), or when that decrease is below the rounding error of the objective. Where the Hessian is
     singular, L-BFGS takes over from the point reached.
 
     References
@@ -52,7 +52,7 @@ class NewtonCholesky(Solver):
             if found is not None:
                 params, value, gradient = found
                 trace.record(params, value, gradient)
-            converged = gap <= objective.rounding(value) or (max_norm(gradient) <= tol and gap <= tol)
+            converged = gap <= objective.rounding(value) or (max_norm(gradient) <= tol and gap <= tol / 100)
             if found is None and not converged:
                 reason = " (the line search found no lower point)"
                 break

@@ -1,0 +1,110 @@
+"""The house: imports go down only, one module compiles, scikit-learn lives upstairs, everything public is documented."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import sksoftmax
+
+ROOT = Path(sksoftmax.__file__).parent
+FLOORS = [
+    {"kernels", "_optional", "_parameters"},
+    {"losses", "penalties", "functional"},
+    {"objective", "blocks"},
+    {"solvers"},
+    {"classifier", "targets", "progress"},
+]
+FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+MODULES = [info.name for info in pkgutil.walk_packages([str(ROOT)], "sksoftmax.")]
+
+
+def imports(path):
+    """Yield the absolute dotted names that a file imports."""
+    package = ["sksoftmax", *path.relative_to(ROOT).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1]
+            if node.module:
+                yield ".".join([*base, node.module])
+            else:
+                yield from (".".join([*base, alias.name]) for alias in node.names)
+
+
+def room(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+FILES = [path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_imports_only_go_down(path):
+    own = FLOOR_OF[room(path)]
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "sksoftmax" and len(parts) > 1 and parts[1] != room(path):
+            assert FLOOR_OF[parts[1]] <= own, f"{path} on floor {own} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_libraries_stay_on_their_floors(path):
+    libraries = {name.split(".")[0] for name in imports(path)}
+    assert "numba" not in libraries or room(path) == "kernels"
+    assert "sklearn" not in libraries or FLOOR_OF[room(path)] >= 4
+    assert not libraries & {"matplotlib", "pandas", "polars", "torch"}
+
+
+def test_solvers_and_objective_import_no_loss():
+    """They meet losses through the contract, which is abstract."""
+    for path in [ROOT / "objective.py", *sorted((ROOT / "solvers").glob("*.py"))]:
+        names = {
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        assert not names & {"CrossEntropy", "LOSSES", "L2", "PENALTIES", "DenseRows", "CSRRows"}, path
+
+
+def test_kernels_are_compiled_as_agreed():
+    """cache, nogil and the NumPy error model on every kernel, written in the source; no parallel, no signature."""
+    functions = [node for node in ast.parse((ROOT / "kernels.py").read_text()).body if isinstance(node, ast.FunctionDef)]
+    assert len(functions) > 10
+    for function in functions:
+        (decorator,) = function.decorator_list
+        options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in decorator.keywords}
+        assert decorator.func.id == "njit"
+        assert not decorator.args
+        assert options.pop("fastmath", set()) <= {"reassoc", "contract"}
+        assert options == {"cache": True, "nogil": True, "error_model": "numpy"}, function.name
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=str)
+def test_every_module_says_what_lives_here(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_everything_public_is_documented(name):
+    module = importlib.import_module(name)
+    for attribute, value in vars(module).items():
+        if attribute.startswith("_") or getattr(value, "__module__", None) != name:
+            continue
+        assert inspect.getdoc(value), f"{name}.{attribute}"
+        if inspect.isclass(value):
+            for method, _ in inspect.getmembers(value, inspect.isfunction):
+                if not method.startswith("_"):
+                    assert inspect.getdoc(getattr(value, method)), f"{name}.{attribute}.{method}"
+
+
+def test_the_public_names():
+    assert sksoftmax.__all__ == ["SoftmaxRegressionClassifier"]
+    assert (ROOT / "py.typed").exists()
