@@ -285,7 +285,8 @@ def _rows(logits: ArrayLike, *, copy: bool) -> tuple[NDArray, tuple[int, ...]]:
     if given.ndim not in (1, 2) or given.shape[-1] == 0:
         raise ValueError(f"logits must be (n_rows, n_classes) or (n_classes,), got an array of shape {given.shape}.")
     dtype = given.dtype if given.dtype == np.float32 else np.float64
-    rows = np.array(given, dtype=dtype, order="C", copy=True if copy else None).reshape(-1, given.shape[-1])
+    rows = np.array(given, dtype=dtype, order="C") if copy else np.ascontiguousarray(given, dtype=dtype)
+    rows = rows.reshape(-1, given.shape[-1])
     bad = np.isnan(rows) | (rows == np.inf)
     if bad.any():
         row, column = np.argwhere(bad)[0]

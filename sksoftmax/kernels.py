@@ -24,46 +24,65 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _shifted_sum(logits, i):
-    """Return the largest logit of row i and the sum of ``exp(logit - largest)`` over the row."""
-    largest = logits[i, 0]
+def _leader(logits, i):
+    """Return where the largest logit of row i stands."""
+    leader = 0
     for k in range(1, logits.shape[1]):
-        largest = max(largest, logits[i, k])
-    total = 0.0
-    for k in range(logits.shape[1]):
-        total += np.exp(logits[i, k] - largest)
-    return largest, total
+        if logits[i, k] > logits[i, leader]:
+            leader = k
+    return leader
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _softmax_row(logits, i):
-    """Replace row i by its softmax; return its largest logit and the shifted sum."""
-    largest = logits[i, 0]
-    for k in range(1, logits.shape[1]):
-        largest = max(largest, logits[i, k])
-    total = 0.0
+def _rest(logits, i, leader):
+    """Return the sum of ``exp(logit - largest)`` over row i without the leader, whose term is one.
+
+    Kept apart from the one, so that log1p of it is exact where the leader's probability rounds to one.
+    """
+    rest = 0.0
     for k in range(logits.shape[1]):
-        shifted = np.exp(logits[i, k] - largest)
-        logits[i, k] = shifted
-        total += shifted
+        if k != leader:
+            rest += np.exp(logits[i, k] - logits[i, leader])
+    return rest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _softmax_row(logits, i, leader):
+    """Replace row i by its softmax; return ``_rest`` of it."""
+    largest = logits[i, leader]
+    rest = 0.0
     for k in range(logits.shape[1]):
-        logits[i, k] /= total
-    return largest, total
+        if k != leader:
+            shifted = np.exp(logits[i, k] - largest)
+            logits[i, k] = shifted
+            rest += shifted
+    logits[i, leader] = 1.0
+    for k in range(logits.shape[1]):
+        logits[i, k] /= 1.0 + rest
+    return rest
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def softmax(logits, n_rows):
-    """Replace each of the first n_rows rows of logits by its softmax."""
+    """Replace each of the first n_rows rows of logits by its softmax; NaN for a row of −inf."""
     for i in range(n_rows):
-        _softmax_row(logits, i)
+        leader = _leader(logits, i)
+        if logits[i, leader] == -np.inf:
+            logits[i] = np.nan
+        else:
+            _softmax_row(logits, i, leader)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def log_softmax(logits, n_rows):
-    """Replace each of the first n_rows rows of logits by its log-softmax."""
+    """Replace each of the first n_rows rows of logits by its log-softmax; NaN for a row of −inf."""
     for i in range(n_rows):
-        largest, total = _shifted_sum(logits, i)
-        log_total = np.log(total)
+        leader = _leader(logits, i)
+        largest = logits[i, leader]
+        if largest == -np.inf:
+            logits[i] = np.nan
+            continue
+        log_total = np.log1p(_rest(logits, i, leader))
         for k in range(logits.shape[1]):
             # Two subtractions: largest + log_total would round the logarithm away beside a huge logit.
             logits[i, k] = (logits[i, k] - largest) - log_total
@@ -73,8 +92,9 @@ def log_softmax(logits, n_rows):
 def logsumexp(logits, out):
     """Fill out with the log-sum-exp of each row of logits; a row of −inf gives −inf."""
     for i in range(logits.shape[0]):
-        largest, total = _shifted_sum(logits, i)
-        out[i] = largest if np.isinf(largest) else largest + np.log(total)
+        leader = _leader(logits, i)
+        largest = logits[i, leader]
+        out[i] = largest if largest == -np.inf else largest + np.log1p(_rest(logits, i, leader))
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -93,17 +113,15 @@ def cross_entropy_labels(logits, labels, weight, start, stop, smoothing, losses)
     for i in range(stop - start):
         label = labels[start + i]
         gap = 0.0  # of the target's mean logit below the largest
-        largest = logits[i, 0]
-        for k in range(1, n_classes):
-            largest = max(largest, logits[i, k])
+        leader = _leader(logits, i)
+        largest = logits[i, leader]
         if off > 0.0:
             for k in range(n_classes):
                 if k != label:
                     gap += off * (np.float64(largest) - np.float64(logits[i, k]))
         if smoothing < 1.0:
             gap += (1.0 - smoothing) * (np.float64(largest) - np.float64(logits[i, label]))
-        _, total = _softmax_row(logits, i)
-        losses[i] = np.log(total) + gap
+        losses[i] = np.log1p(_softmax_row(logits, i, leader)) + gap
         value += weight[start + i] * losses[i]
         for k in range(n_classes):
             logits[i, k] = weight[start + i] * (logits[i, k] - off)
@@ -123,19 +141,18 @@ def cross_entropy_proba(logits, proba, class_weight, weight, start, stop, smooth
     on = 1.0 - smoothing - off
     value = 0.0
     for i in range(stop - start):
+        leader = _leader(logits, i)
+        largest = logits[i, leader]
         mass = 0.0
-        largest = logits[i, 0]
         for k in range(n_classes):
             mass += class_weight[k] * proba[start + i, k]
-            largest = max(largest, logits[i, k])
         scale = on / mass if mass > 0.0 else 0.0
         gap = 0.0
         for k in range(n_classes):
             target = scale * class_weight[k] * proba[start + i, k] + off
             if target > 0.0:
                 gap += target * (np.float64(largest) - np.float64(logits[i, k]))
-        _, total = _softmax_row(logits, i)
-        losses[i] = np.log(total) + gap
+        losses[i] = np.log1p(_softmax_row(logits, i, leader)) + gap
         if weight[start + i] > 0.0:
             value += weight[start + i] * losses[i]
         for k in range(n_classes):
@@ -193,7 +210,7 @@ def cross_entropy_hessian_product(logits, direction, weight, start, stop):
             decay = np.exp(-abs(np.float64(logits[i, 0])))
             direction[i, 0] *= weight[start + i] * decay / ((1.0 + decay) * (1.0 + decay))
         else:
-            _softmax_row(logits, i)
+            _softmax_row(logits, i, _leader(logits, i))
             mean = 0.0
             for k in range(n_logits):
                 mean += logits[i, k] * direction[i, k]

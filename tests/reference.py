@@ -9,21 +9,23 @@ import math
 import numpy as np
 
 
+def _log_total(logits):
+    """Largest logit, and the logarithm of the sum of exp(logit - largest): one for the largest, plus the rest."""
+    ordered = sorted(logits)
+    largest = ordered.pop()
+    return largest, math.log1p(math.fsum(math.exp(z - largest) for z in ordered))
+
+
 def softmax(logits):
-    largest = max(logits)
-    shifted = [math.exp(z - largest) for z in logits]
-    total = math.fsum(shifted)
-    return np.array([s / total for s in shifted])
+    return np.array([math.exp(lp) for lp in log_softmax(logits)])
 
 
 def logsumexp(logits):
-    largest = max(logits)
-    return largest if math.isinf(largest) else largest + math.log(math.fsum(math.exp(z - largest) for z in logits))
+    return sum(_log_total(logits))
 
 
 def log_softmax(logits):
-    largest = max(logits)
-    log_total = math.log(math.fsum(math.exp(z - largest) for z in logits))
+    largest, log_total = _log_total(logits)
     return np.array([(z - largest) - log_total for z in logits])
 
 

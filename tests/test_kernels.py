@@ -73,6 +73,7 @@ def test_projection_is_the_transposed_product(rng, n_classes, dtype, container):
         np.testing.assert_allclose(out[1], residual.sum(axis=0), atol=TOLERANCE[dtype])
 
 
+@pytest.mark.large
 def test_float32_gradients_are_summed_in_float64(rng):
     """A million equal rows: a float32 sum would be off in its fourth digit."""
     X = np.full((2**20, 1), 0.1, dtype=np.float32)

@@ -50,19 +50,19 @@ def test_every_loss_and_penalty_has_a_reference():
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 @pytest.mark.parametrize(("name", "options"), CASES)
 class TestLoss:
-    def setup(self, rng, name, options, n_classes, kind):
+    def problem(self, rng, name, options, n_classes, kind):
         targets, rows = make_targets(rng, kind, 12, n_classes)
         bound = LOSSES[name](**options).bind(targets)
         return bound, targets, rows, rng.normal(scale=2, size=(12, bound.n_logits))
 
     def test_value_equals_reference(self, rng, name, options, n_classes, kind):
-        bound, targets, rows, logits = self.setup(rng, name, options, n_classes, kind)
+        bound, targets, rows, logits = self.problem(rng, name, options, n_classes, kind)
         losses = [reference.LOSSES[name](z, t, **options) for z, t in zip(both_logits(logits), rows, strict=True)]
         value, _ = value_and_gradient(bound, logits)
         np.testing.assert_allclose(value, targets.weight @ losses, rtol=1e-13)
 
     def test_gradient_is_the_slope(self, rng, name, options, n_classes, kind):
-        bound, _, _, logits = self.setup(rng, name, options, n_classes, kind)
+        bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
         _, gradient = value_and_gradient(bound, logits)
         step = 1e-6
         for index in np.ndindex(*logits.shape):
@@ -73,7 +73,7 @@ class TestLoss:
             np.testing.assert_allclose(gradient[index], slope, atol=1e-8)
 
     def test_hessian_is_the_slope_of_the_gradient(self, rng, name, options, n_classes, kind):
-        bound, _, _, logits = self.setup(rng, name, options, n_classes, kind)
+        bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
         direction = rng.normal(size=logits.shape)
         step = 1e-6
         up, down = (value_and_gradient(bound, logits + sign * step * direction)[1] for sign in (1, -1))
@@ -97,7 +97,7 @@ class TestLoss:
         np.testing.assert_allclose(product, expected, atol=1e-8)
 
     def test_shift_invariance_is_as_declared(self, rng, name, options, n_classes, kind):
-        bound, _, _, logits = self.setup(rng, name, options, n_classes, kind)
+        bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
         shifted = value_and_gradient(bound, logits + 1.0)[0]
         assert np.isclose(shifted, value_and_gradient(bound, logits)[0], rtol=1e-10) == bound.shift_invariant
 

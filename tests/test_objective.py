@@ -30,21 +30,21 @@ INTERCEPT = pytest.mark.parametrize("fit_intercept", [True, False])
 @CLASSES
 @INTERCEPT
 class TestObjective:
-    def setup(self, make_problem, rng, container, n_classes, fit_intercept):
+    def problem(self, make_problem, rng, container, n_classes, fit_intercept):
         X, labels, weight = make_problem(30, 4, n_classes)
         options = {"C": 0.7, "weight": weight, "smoothing": 0.1, "fit_intercept": fit_intercept}
         objective = make_objective(container(X), labels, n_classes, **options)
         return objective, X, labels, weight, rng.normal(size=objective.n_params)
 
     def test_value_equals_reference(self, make_problem, rng, container, n_classes, fit_intercept):
-        objective, X, labels, weight, params = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        objective, X, labels, weight, params = self.problem(make_problem, rng, container, n_classes, fit_intercept)
         coef, intercept = objective.unpack(params)
         target = reference.one_hot(labels, n_classes)
         expected = reference.objective(X, target, weight, coef, intercept, C=0.7, label_smoothing=0.1)
         np.testing.assert_allclose(objective.value_and_gradient(params)[0], expected, rtol=1e-13)
 
     def test_gradient_is_the_slope(self, make_problem, rng, container, n_classes, fit_intercept):
-        objective, *_, params = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        objective, *_, params = self.problem(make_problem, rng, container, n_classes, fit_intercept)
         _, gradient = objective.value_and_gradient(params)
         step = 1e-6
         for j, unit in enumerate(np.eye(len(params))):
@@ -52,7 +52,7 @@ class TestObjective:
             np.testing.assert_allclose(gradient[j], (up - down) / (2 * step), atol=1e-8)
 
     def test_hessian_is_the_slope_of_the_gradient(self, make_problem, rng, container, n_classes, fit_intercept):
-        objective, *_, params = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        objective, *_, params = self.problem(make_problem, rng, container, n_classes, fit_intercept)
         hessian = objective.hessian(params)
         np.testing.assert_allclose(hessian, hessian.T, atol=1e-16)
         step = 1e-6
@@ -62,7 +62,7 @@ class TestObjective:
             np.testing.assert_allclose(objective.hessian_product(params, unit), hessian[j], atol=1e-14)
 
     def test_unpack_undoes_pack(self, make_problem, rng, container, n_classes, fit_intercept):
-        objective, *_, params = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        objective, *_, params = self.problem(make_problem, rng, container, n_classes, fit_intercept)
         coef, intercept = objective.unpack(params)
         assert coef.shape == (objective.n_logits, 4)
         np.testing.assert_array_equal(objective.pack(coef, intercept), params)
@@ -71,7 +71,7 @@ class TestObjective:
     def test_gauge_makes_the_hessian_invertible_and_keeps_the_newton_step(
         self, make_problem, rng, container, n_classes, fit_intercept
     ):
-        objective, *_ = self.setup(make_problem, rng, container, n_classes, fit_intercept)
+        objective, *_ = self.problem(make_problem, rng, container, n_classes, fit_intercept)
         _, gradient = objective.value_and_gradient(np.zeros(objective.n_params))
         hessian = objective.hessian(np.zeros(objective.n_params))
         expected = -np.linalg.lstsq(hessian, gradient, rcond=1e-12)[0]
@@ -80,6 +80,7 @@ class TestObjective:
         np.testing.assert_allclose(np.linalg.solve(hessian, -gradient), expected, atol=1e-10)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @LAYOUTS
 def test_same_bits_on_any_number_of_threads(rng, container, dtype):
@@ -100,6 +101,7 @@ def test_same_bits_on_any_number_of_threads(rng, container, dtype):
     np.testing.assert_array_equal(results[0], results[2])
 
 
+@pytest.mark.large
 def test_no_array_of_rows_times_classes(rng):
     n_rows, n_classes = 20_000, 200
     X = rng.normal(size=(n_rows, 8))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,8 @@ class LBFGS(Solver):
                 "ftol": np.finfo(np.float64).eps,
             },
         )
-        n_iter = len(trace.history)
+        # SciPy takes one step even of none allowed; it is reported, not counted, as in LogisticRegression.
+        n_iter = min(len(trace.history), max_iter)
         stalled = max_norm(result.jac) > tol and result.status != 1 and not trace.stopped
         # No lower point was found. It is the optimum if there can be none: if the decrease that the approximate inverse
         # Hessian promises is within the rounding error of the objective.
@@ -82,4 +83,5 @@ class LBFGS(Solver):
         outcome = "converged" if converged else "failed to converge"
         reason = " (it found no lower point at this precision)" if stalled and not converged else ""
         message = f"lbfgs {outcome} after {n_iter} iterations{reason}"
-        return trace.solution(result.x, float(result.fun), result.jac, converged=converged, message=message)
+        solution = trace.solution(result.x, float(result.fun), result.jac, converged=converged, message=message)
+        return replace(solution, n_iter=n_iter)

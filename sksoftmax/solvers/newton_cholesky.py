@@ -19,9 +19,11 @@ class NewtonCholesky(Solver):
 
     With p parameters an iteration costs about ``n_rows * p²`` + ``p³ / 3`` operations and ``2 p²`` float64 numbers of
     memory; six to twelve iterations are usual, for badly scaled and correlated columns too, since the Hessian is scaled to a
-    unit diagonal before it is factorised. Stops when the gradient is within the tolerance and the decrease that the last
-    Newton step promised within a hundredth of it (what is left is of the order of that decrease squared), or when that decrease is below the rounding error of the objective. Where the Hessian is
-    singular, L-BFGS takes over from the point reached.
+    unit diagonal before it is factorised.
+
+    Stops when the gradient is within the tolerance and the decrease that the last Newton step promised within a hundredth
+    of it (what is left is of the order of that decrease squared), or when that decrease is below the rounding error of the
+    objective. Where the Hessian is singular, L-BFGS takes over from the point reached.
 
     References
     ----------
@@ -70,9 +72,10 @@ class NewtonCholesky(Solver):
         max_iter: int,
         callback: Callback | None,
     ) -> Solution:
-        """Hand over to L-BFGS with the iterations that are left."""
+        """Hand over to L-BFGS with the iterations that are left after the one that failed."""
         done = tuple(trace.history)
-        solution = LBFGS().solve(objective, params, tol=tol, max_iter=max_iter - len(done), callback=callback)
+        left = max_iter - len(done) - 1
+        solution = LBFGS().solve(objective, params, tol=tol, max_iter=left, callback=callback)
         message = f"newton-cholesky met a singular Hessian and fell back: {solution.message}"
         return replace(solution, n_iter=solution.n_iter + len(done), history=done + solution.history, message=message)
 
