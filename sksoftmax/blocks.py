@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -97,6 +97,10 @@ class RowBlocks(ABC):
         row_bytes = self.dtype.itemsize * (self.n_stored // max(self.n_rows, 1) + 2 * n_logits + 1)
         n_rows = min(int(np.clip(BLOCK_BYTES // row_bytes // 8 * 8, 32, MAX_BLOCK_ROWS)), self.n_rows)
         return np.empty((n_rows, n_logits), dtype=self.dtype)
+
+    def is_worth_threads(self, n_logits: int) -> bool:
+        """Return whether a pass over the rows takes longer than handing parts of it to threads."""
+        return self.n_stored * n_logits >= SEGMENT_WORK
 
     def segments(self, n_logits: int, *, per_segment: int = 0) -> list[Segment]:
         """Cut the rows into the (start, stop) pieces that threads take.
@@ -188,27 +192,32 @@ def _read_only(array: NDArray) -> NDArray:
 class _SingleThreadedBLAS:
     """Holds BLAS at one thread while any fit of the process runs, and gives back what it had after the last.
 
-    Our threads already fill the cores. Counted, because the limit is the process's: of two fits in two threads, the one
-    that ends last would otherwise restore the limit that it found.
+    Our threads already fill the cores, and the threads of BLAS spin on for a while after each call. Counted, because the
+    limit is the process's: of two fits in two threads, the one that ends last would otherwise restore the limit that it
+    found. Set in a thread of its own, because threadpoolctl lets no thread touch the limit that a living one has set.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
-        self._limits: AbstractContextManager | None = None
+        self._limits: Any = None
 
     def __enter__(self) -> None:
         with self._lock:
             self._users += 1
             if self._users == 1:
-                self._limits = _threadpools().limit(limits=1, user_api="blas")
-                self._limits.__enter__()
+                self._limits = _in_a_thread(lambda: _threadpools().limit(limits=1, user_api="blas"))
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._users -= 1
-            if self._users == 0 and self._limits is not None:
-                self._limits.__exit__(None, None, None)
+            if self._users == 0:
+                _in_a_thread(self._limits.restore_original_limits)
+
+
+def _in_a_thread(function: Callable[[], Result]) -> Result:
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function).result()
 
 
 @cache
@@ -225,9 +234,12 @@ def thread_pool(n_threads: int) -> Iterator[ThreadPoolExecutor | None]:
 
     Kept no longer than a fit: threads do not survive a fork, and a pool that waits for them would hang.
     """
-    pool = nullcontext() if n_threads == 1 else ThreadPoolExecutor(n_threads, thread_name_prefix="sksoftmax")
-    with _single_threaded_blas, pool as executor:
-        yield executor
+    with _single_threaded_blas:
+        if n_threads == 1:
+            yield None
+            return
+        with ThreadPoolExecutor(n_threads, thread_name_prefix="sksoftmax") as pool:
+            yield pool
 
 
 def map_in_order(

@@ -7,6 +7,7 @@ blocks, turn logits into what was asked). What doesn't: every step's own work, w
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -187,7 +188,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
         rows, bound = as_rows(X), loss.bind(targets)
         n_threads = _openmp_effective_n_threads()
-        with thread_pool(n_threads) as pool:
+        with thread_pool(n_threads) if rows.is_worth_threads(bound.n_logits) else nullcontext() as pool:
             objective = Objective(
                 rows,
                 bound,
