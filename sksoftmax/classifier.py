@@ -7,7 +7,8 @@ blocks, turn logits into what was asked). What doesn't: every step's own work, w
 from __future__ import annotations
 
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -181,6 +182,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         ValueError
             Bad input; the message names it, what was got and what is allowed.
         """
+        with _all_or_nothing(self):
+            return self._fit(X, y, sample_weight)
+
+    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> SoftmaxRegressionClassifier:
         if self.l1_ratio != 0:
             raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
         given = X, y, sample_weight
@@ -261,7 +266,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 "The classes are perfectly separable: without a penalty (C=inf) the loss has no minimum and the coefficients "
                 f"grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. Set a finite C.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         elif not (solution.converged or stopped):
             warnings.warn(
@@ -269,7 +274,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 f"Increase the number of iterations (max_iter={self.max_iter}), or scale the columns of X "
                 "(sklearn.preprocessing.StandardScaler), or use another solver, or a smaller C.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     # -- predicting ----------------------------------------------------------------------------------------------
@@ -359,3 +364,17 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+@contextmanager
+def _all_or_nothing(estimator: Any) -> Iterator[None]:
+    """Take back what validation notes of X on the estimator if the fit fails: the last fit stays whole."""
+    noted = ("n_features_in_", "feature_names_in_")
+    before = {name: value for name, value in vars(estimator).items() if name in noted}
+    try:
+        yield
+    except BaseException:
+        for name in noted:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(before)
+        raise

@@ -1,6 +1,7 @@
 """Bad input: every message says what was wrong, where, and what is allowed."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.utils._param_validation import InvalidParameterError
@@ -54,11 +55,23 @@ def test_bad_data_is_named(data, y, weight, message, fitted):
     clf = SoftmaxRegressionClassifier()
     if fitted:
         clf.fit(X, Y)
-    before = {name: value for name, value in vars(clf).items() if name.endswith("_") and name != "n_features_in_"}
+    before = dict(vars(clf))
     with pytest.raises(ValueError, match=message):
         clf.fit(data, y, sample_weight=weight)
     # Nothing half-fitted, nothing lost.
-    assert {name: value for name, value in vars(clf).items() if name.endswith("_") and name != "n_features_in_"} == before
+    assert vars(clf).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(clf).items())
+
+
+@pytest.mark.parametrize("names", [["a", "b", "c"], None])
+def test_a_failed_fit_keeps_width_and_names_of_the_last(names):
+    clf = SoftmaxRegressionClassifier().fit(pd.DataFrame(X, columns=["a", "b"]), Y)
+    wide = np.column_stack([X, X[:, 0]])
+    with pytest.raises(ValueError, match="only one class"):
+        clf.fit(wide if names is None else pd.DataFrame(wide, columns=names), np.zeros(6))
+    assert clf.n_features_in_ == 2
+    assert list(clf.feature_names_in_) == ["a", "b"]
+    clf.predict(pd.DataFrame(X, columns=["a", "b"]))
 
 
 PARAMETERS = [
