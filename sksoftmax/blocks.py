@@ -109,13 +109,12 @@ class RowBlocks(ABC):
         ----------
         n_logits : int
         per_segment : int
-            Multiplications' worth of work that a piece costs beside its rows, e.g. adding up its partial gradient; the
-            pieces are kept ten times larger.
+            Length of the partial sum that a piece costs beside its rows. Zeroing it and adding it up moves more memory than
+            multiplying does: pieces are kept so large that it is about a tenth of their work.
         """
         work = self.n_stored * n_logits
-        n_segments = min(MAX_SEGMENTS, work // max(SEGMENT_WORK, 10 * per_segment), -(-self.n_rows // 8))
-        edges = np.linspace(0, self.n_rows, max(int(n_segments), 1) + 1).astype(int).tolist()
-        return list(pairwise(edges))
+        n_segments = max(min(MAX_SEGMENTS, work // max(SEGMENT_WORK, 20 * per_segment), self.n_rows // 8), 1)
+        return list(pairwise(self.n_rows * i // n_segments for i in range(n_segments + 1)))
 
 
 class DenseRows(RowBlocks):
@@ -190,29 +189,37 @@ def _read_only(array: NDArray) -> NDArray:
 
 
 class _SingleThreadedBLAS:
-    """Holds BLAS at one thread while any fit of the process runs, and gives back what it had after the last.
+    """Holds BLAS at one thread during a fit and gives back what it had, also when fits in several threads overlap.
 
-    Our threads already fill the cores, and the threads of BLAS spin on for a while after each call. Counted, because the
-    limit is the process's: of two fits in two threads, the one that ends last would otherwise restore the limit that it
-    found. Set in a thread of its own, because threadpoolctl lets no thread touch the limit that a living one has set.
+    Our threads already fill the cores, and the threads of BLAS spin on for a while after each call. The limit is the
+    process's: of overlapping fits, each but the first finds it at one, and the one that ends last would leave it there.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._users = 0
-        self._limits: Any = None
+        self._held: list[Any] = []
+        self._first: Any = None
+        self._overlap = False
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
         with self._lock:
-            self._users += 1
-            if self._users == 1:
-                self._limits = _in_a_thread(lambda: _threadpools().limit(limits=1, user_api="blas"))
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                _in_a_thread(self._limits.restore_original_limits)
+            limits = _threadpools().limit(limits=1, user_api="blas")
+            limits.__enter__()
+            if not self._held:
+                self._first, self._overlap = limits, False
+            else:
+                self._overlap = True
+            self._held.append(limits)
+        try:
+            yield
+        finally:
+            with self._lock:
+                limits.__exit__(None, None, None)
+                self._held.remove(limits)
+                if self._overlap and not self._held:
+                    # In a new thread: threadpoolctl lets none touch the limit that another one, still alive, has set.
+                    _in_a_thread(self._first.restore_original_limits)
 
 
 def _in_a_thread(function: Callable[[], Result]) -> Result:
@@ -234,7 +241,7 @@ def thread_pool(n_threads: int) -> Iterator[ThreadPoolExecutor | None]:
 
     Kept no longer than a fit: threads do not survive a fork, and a pool that waits for them would hang.
     """
-    with _single_threaded_blas:
+    with _single_threaded_blas():
         if n_threads == 1:
             yield None
             return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -192,8 +192,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         X, classes, targets, total_weight = self._validate_training_data(X, y, sample_weight)
         loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
         rows, bound = as_rows(X), loss.bind(targets)
-        n_threads = _openmp_effective_n_threads()
-        with thread_pool(n_threads) if rows.is_worth_threads(bound.n_logits) else nullcontext() as pool:
+        n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
+        with thread_pool(n_threads) as pool:
             objective = Objective(
                 rows,
                 bound,

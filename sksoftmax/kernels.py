@@ -23,6 +23,35 @@ from numba import njit
 # logits to probabilities
 
 
+# exp(x) = 2^-n * exp(r) with x = r - n log 2 and |r| <= log(2) / 2: log 2 in two parts, so that n times the first is exact,
+# and powers of two from a table, since a loop over a call of the C library's exp cannot be vectorised.
+_HALVINGS = 0.5 ** np.arange(1100.0)
+_LOG2_HIGH, _LOG2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+_INVERSE_LOG2 = 1.4426950408889634
+_LOWEST = -760.0  # where exp has long been zero
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _exp_nonpositive(x):
+    """Return exp(x) for x ≤ 0 to about one unit in the last place; zero below the smallest normal number, and for NaN."""
+    x = x if x > _LOWEST else _LOWEST
+    n = np.int32(0.5 - x * _INVERSE_LOG2)
+    r = (x + n * _LOG2_HIGH) + n * _LOG2_LOW
+    # The Taylor series to r^13 is exact to rounding for |r| <= 0.35.
+    tail = r * (1 / 6227020800.0) + 1 / 479001600.0
+    tail = tail * r + 1 / 39916800.0
+    tail = tail * r + 1 / 3628800.0
+    tail = tail * r + 1 / 362880.0
+    tail = tail * r + 1 / 40320.0
+    tail = tail * r + 1 / 5040.0
+    tail = tail * r + 1 / 720.0
+    tail = tail * r + 1 / 120.0
+    tail = tail * r + 1 / 24.0
+    tail = tail * r + 1 / 6.0
+    tail = tail * r + 1 / 2.0
+    return (tail * r * r + r + 1.0) * _HALVINGS[np.uint32(n)]
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _leader(logits, i):
     """Return where the largest logit of row i stands."""
@@ -42,23 +71,24 @@ def _rest(logits, i, leader):
     rest = 0.0
     for k in range(logits.shape[1]):
         if k != leader:
-            rest += np.exp(logits[i, k] - logits[i, leader])
+            rest += _exp_nonpositive(np.float64(logits[i, k]) - np.float64(logits[i, leader]))
     return rest
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _softmax_row(logits, i, leader):
     """Replace row i by its softmax; return ``_rest`` of it."""
-    largest = logits[i, leader]
+    largest = np.float64(logits[i, leader])
+    for k in range(logits.shape[1]):
+        logits[i, k] = _exp_nonpositive(np.float64(logits[i, k]) - largest)
+    logits[i, leader] = 0.0
     rest = 0.0
     for k in range(logits.shape[1]):
-        if k != leader:
-            shifted = np.exp(logits[i, k] - largest)
-            logits[i, k] = shifted
-            rest += shifted
+        rest += logits[i, k]
     logits[i, leader] = 1.0
+    scale = 1.0 / (1.0 + rest)
     for k in range(logits.shape[1]):
-        logits[i, k] /= 1.0 + rest
+        logits[i, k] *= scale
     return rest
 
 
@@ -440,15 +470,26 @@ def hessian_product_dense(X, loss, weight, coef, intercept, direction, segment, 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def score_csr(data, indices, indptr, coef, intercept, start, stop, logits):
-    """Fill logits with ``X[start:stop] @ coef + intercept``, coef being (n_features, n_logits)."""
+    """Fill logits with ``X[start:stop] @ coef + intercept``, coef being (n_features, n_logits).
+
+    Four stored numbers at a time: their rows of coef are fetched together and the logits are read and written once for all.
+    """
     n_logits = coef.shape[1]
     for i in range(stop - start):
         for k in range(n_logits):
             logits[i, k] = intercept[k]
-        for p in range(indptr[start + i], indptr[start + i + 1]):
-            value, row = data[p], coef[indices[p]]
+        p, end = indptr[start + i], indptr[start + i + 1]
+        while p + 4 <= end:
+            v0, v1, v2, v3 = data[p], data[p + 1], data[p + 2], data[p + 3]
+            w0, w1, w2, w3 = coef[indices[p]], coef[indices[p + 1]], coef[indices[p + 2]], coef[indices[p + 3]]
             for k in range(n_logits):
-                logits[i, k] += value * row[k]
+                logits[i, k] += v0 * w0[k] + v1 * w1[k] + v2 * w2[k] + v3 * w3[k]
+            p += 4
+        while p < end:
+            v0, w0 = data[p], coef[indices[p]]
+            for k in range(n_logits):
+                logits[i, k] += v0 * w0[k]
+            p += 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})

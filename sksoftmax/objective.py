@@ -16,10 +16,12 @@ its transpose for CSR rows), then the intercept if there is one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import daxpy
 
 from .blocks import Pair, RowBlocks, Segment, map_in_order
 from .losses import BoundLoss
@@ -109,20 +111,15 @@ class Objective:
         """Return F(params) and its gradient, of params' shape."""
         coef, intercept = self._kernel_params(params)
 
-        def segment_sum(segment: Segment) -> tuple[float, NDArray[np.float64]]:
-            partial, out = self._partial()
-            return self._rows.sum_loss(self._loss.arguments, coef, intercept, segment, out), partial
+        def add(segment: Segment, out: Pair) -> float:
+            return self._rows.sum_loss(self._loss.arguments, coef, intercept, segment, out)
 
-        value, gradient = 0.0, np.zeros(self.n_coef + self.n_logits)
-        for partial_value, partial in map_in_order(self._pool, self._n_threads, segment_sum, self._segments):
-            value += partial_value
-            gradient += partial
-            self._spare.append(partial)
-        gradient = gradient[: self.n_params]
+        value, gradient = self._sum(add)
         if self._alpha > 0:
             weights = params[: self.n_coef]
             value += self._alpha * self._penalty.value(weights)
-            gradient[: self.n_coef] += self._alpha * self._penalty.gradient(weights)
+            # In place: with many features times classes, a temporary here costs as much as the rows.
+            daxpy(self._penalty.gradient(weights), gradient, n=self.n_coef, a=self._alpha)
         return value, gradient
 
     def hessian_product(self, params: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,29 +127,34 @@ class Objective:
         coef, intercept = self._kernel_params(params)
         kernel_direction = self._kernel_params(direction)
 
-        def segment_sum(segment: Segment) -> NDArray[np.float64]:
-            partial, out = self._partial()
+        def add(segment: Segment, out: Pair) -> float:
             self._rows.sum_hessian_product(self._loss.arguments, coef, intercept, kernel_direction, segment, out)
-            return partial
+            return 0.0
 
-        product = np.zeros(self.n_coef + self.n_logits)
-        for partial in map_in_order(self._pool, self._n_threads, segment_sum, self._segments):
-            product += partial
-            self._spare.append(partial)
-        product = product[: self.n_params]
+        _, product = self._sum(add)
         if self._alpha > 0:
             product[: self.n_coef] += self._alpha * self._penalty.hessian_product(direction[: self.n_coef])
         return product
 
-    def _partial(self) -> tuple[NDArray[np.float64], Pair]:
-        """Return zeros for a segment's gradient, and its views as coefficients and intercept."""
-        try:
-            partial = self._spare.pop()
-            partial.fill(0)
-        except IndexError:
-            partial = np.zeros(self.n_coef + self.n_logits)
+    def _sum(self, add: Callable[[Segment, Pair], float]) -> tuple[float, NDArray[np.float64]]:
+        """Return the sums over segments of what add returns and of what it adds to a gradient, in segment order."""
         shape = (self.n_logits, -1) if self._rows.class_major else (-1, self.n_logits)
-        return partial, (partial[: self.n_coef].reshape(shape), partial[self.n_coef :])
+
+        def segment_sum(segment: Segment) -> tuple[float, NDArray[np.float64]]:
+            try:
+                partial = self._spare.pop()
+                partial.fill(0)
+            except IndexError:
+                partial = np.zeros(self.n_coef + self.n_logits)
+            return add(segment, (partial[: self.n_coef].reshape(shape), partial[self.n_coef :])), partial
+
+        partials = map_in_order(self._pool, self._n_threads, segment_sum, self._segments)
+        value, total = next(partials)
+        for partial_value, partial in partials:
+            value += partial_value
+            total += partial
+            self._spare.append(partial)
+        return value, total[: self.n_params]
 
     def separates(self, params: NDArray[np.float64]) -> bool:
         """Return whether params point where the loss of every row vanishes: then an unpenalised objective has no minimum."""
