@@ -89,8 +89,8 @@ class RowBlocks(ABC):
         """Add the Hessian of a loss over a segment times direction to out; as ``sum_loss``."""
 
     @abstractmethod
-    def dense(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Return rows start:stop as a dense float64 array, possibly a view."""
+    def dense(self, start: int, stop: int) -> NDArray:
+        """Return rows start:stop as a dense array, possibly a view."""
 
     def block(self, n_logits: int) -> NDArray:
         """Return a new scratch array for the logits of a block of rows."""
@@ -142,8 +142,8 @@ class DenseRows(RowBlocks):
         number, *_, weight, _ = loss
         kernels.hessian_product_dense(self._X, number, weight, coef, intercept, direction, segment, block, out)
 
-    def dense(self, start: int, stop: int) -> NDArray[np.float64]:
-        return self._X[start:stop].astype(np.float64, copy=False)
+    def dense(self, start: int, stop: int) -> NDArray:
+        return self._X[start:stop]
 
 
 class CSRRows(RowBlocks):
@@ -172,8 +172,8 @@ class CSRRows(RowBlocks):
         number, *_, weight, _ = loss
         kernels.hessian_product_csr(*self._arrays, number, weight, coef, intercept, direction, segment, block, out)
 
-    def dense(self, start: int, stop: int) -> NDArray[np.float64]:
-        return self._X[start:stop].toarray().astype(np.float64, copy=False)
+    def dense(self, start: int, stop: int) -> NDArray:
+        return self._X[start:stop].toarray()
 
 
 def as_rows(X: Any) -> RowBlocks:

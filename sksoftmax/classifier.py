@@ -53,8 +53,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     loss : {"cross_entropy"} or loss object, default="cross_entropy"
         What is minimised; ``sksoftmax.losses.CrossEntropy(label_smoothing=0.1)`` has its parameters searched as
         ``loss__label_smoothing``.
-    solver : {"auto", "lbfgs", "newton-cg", "newton-cholesky"} or solver object, default="auto"
-        How; ``"auto"`` takes ``"newton-cholesky"`` where the Hessian is small, else ``"lbfgs"``. See ``sksoftmax.solvers``.
+    solver : {"auto", "block-lbfgs", "lbfgs", "newton-cg", "newton-cholesky"} or solver object, default="auto"
+        How; ``"auto"`` takes the one that should cost the fewest operations: ``"newton-cholesky"`` for few coefficients,
+        ``"block-lbfgs"`` for up to some thousand features, ``"lbfgs"`` beyond. See ``sksoftmax.solvers``.
     fit_intercept : bool, default=True
         Whether to add an intercept, which is never penalised.
     class_weight : dict, "balanced" or None, default=None

@@ -58,6 +58,8 @@ class BoundLoss(ABC):
         Logits per row.
     shift_invariant : bool
         Whether adding one number to all logits of a row changes nothing.
+    weight : ndarray of shape (n_rows,), float64
+        Summing to one.
     arguments : tuple
         What the kernels ask for to compute its value and gradient: the loss's number, labels, class probabilities, class
         weights, row weights and a float64 array of hyperparameters.
@@ -65,11 +67,16 @@ class BoundLoss(ABC):
 
     n_logits: int
     shift_invariant: bool
+    weight: NDArray[np.float64]
     arguments: tuple[int, NDArray[np.int32], NDArray, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
     @abstractmethod
     def hessian_entries(self, logits: NDArray[np.float64], start: int, stop: int) -> Iterator[tuple[int, int, NDArray]]:
         """Yield ``(k, l, weights)`` for each pair l ≤ k: the rows' weighted second derivatives by logits k and l."""
+
+    @abstractmethod
+    def curvature(self, logits: NDArray[np.float64], start: int, stop: int) -> tuple[NDArray, NDArray]:
+        """Return the rows' second derivatives by each logit, (rows, n_logits), without their weights, and the weights."""
 
     @abstractmethod
     def vanishes_along(self, logits: NDArray, start: int, stop: int) -> bool:
@@ -168,7 +175,7 @@ class _BoundCrossEntropy(BoundLoss):
         self.shift_invariant = not binary
         self._smoothing = smoothing
         self._targets: Any = targets
-        self._weight = targets.weight
+        self.weight = targets.weight
         self.arguments = (
             kernels.CROSS_ENTROPY,
             np.empty(0, dtype=np.int32) if targets.labels is None else targets.labels,
@@ -179,7 +186,7 @@ class _BoundCrossEntropy(BoundLoss):
         )
 
     def hessian_entries(self, logits: NDArray[np.float64], start: int, stop: int) -> Iterator[tuple[int, int, NDArray]]:
-        weight = self._weight[start:stop]
+        weight = self.weight[start:stop]
         proba = _two_logits(logits)
         kernels.softmax(proba, len(proba))
         proba = np.asfortranarray(proba)
@@ -192,11 +199,17 @@ class _BoundCrossEntropy(BoundLoss):
                 yield k, other, -weighted * proba[:, other]
             yield k, k, weighted * (1 - proba[:, k])
 
+    def curvature(self, logits: NDArray[np.float64], start: int, stop: int) -> tuple[NDArray, NDArray]:
+        proba = _two_logits(logits)
+        kernels.softmax(proba, len(proba))
+        proba = proba[:, 1:] if self.n_logits == 1 else proba
+        return np.asfortranarray(proba * (1 - proba)), self.weight[start:stop]
+
     def vanishes_along(self, logits: NDArray, start: int, stop: int) -> bool:
         if self._smoothing > 0:
             return False
         logits = _two_logits(logits)
-        counted = self._weight[start:stop] > 0
+        counted = self.weight[start:stop] > 0
         if self._targets.labels is not None:
             labels = self._targets.labels[start:stop]
         else:

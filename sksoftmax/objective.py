@@ -29,6 +29,8 @@ from .penalties import Penalty
 
 # Rows per step of the dense Hessian: long enough for BLAS, short enough to be a small temporary.
 HESSIAN_ROWS = 1024
+# Numbers per step of the class blocks: products long enough to outweigh adding them up.
+BLOCKS_NUMBERS = 2**22
 # Features from which one block of it is worth handing to a thread.
 HESSIAN_FEATURES = 32
 
@@ -73,6 +75,7 @@ class Objective:
         self._n_threads = n_threads
         self._pool = pool if len(self._segments) > 1 else None
         self._hessian_pool = pool if rows.n_features >= HESSIAN_FEATURES else None
+        self._kept_gram: NDArray[np.float64] | None = None
         self._spare: list[NDArray[np.float64]] = []  # partial gradients, kept between evaluations
 
     def rounding(self, value: float) -> float:
@@ -177,7 +180,7 @@ class Objective:
             stop = min(start + HESSIAN_ROWS, self._rows.n_rows)
             logits = np.empty((stop - start, self.n_logits), dtype=self._rows.dtype)
             self._rows.score(coef, intercept, start, stop, logits)
-            block = self._rows.dense(start, stop)
+            block = self._rows.dense(start, stop).astype(np.float64, copy=False)
             # In float32 a probability near one rounds to one, and the curvature that a raw column lives on is lost.
             entries = self._loss.hessian_entries(logits.astype(np.float64, copy=False), start, stop)
 
@@ -217,6 +220,88 @@ class Objective:
         """Return where the parameters of logit k sit in the vector."""
         positions = np.arange(self.n_params)
         return np.concatenate([positions[: self.n_coef][self._coef_slice(k)], positions[self.n_coef :][k : k + 1]])
+
+    # -- the Hessian's class blocks --------------------------------------------------------------------------------
+
+    @property
+    def shift_invariant(self) -> bool:
+        """Whether adding one vector to every class's parameters leaves the loss as it is."""
+        return self._loss.shift_invariant
+
+    def by_class(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return params as (n_logits, n_features), with the intercept as a last column if there is one."""
+        coef, intercept = self._split(params)
+        coef = coef if self._rows.class_major else coef.T
+        return np.column_stack([coef, intercept]) if self._fit_intercept else coef
+
+    def from_classes(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Undo ``by_class``."""
+        n_features = self._rows.n_features
+        return self.pack(rows[:, :n_features], rows[:, n_features] if self._fit_intercept else rows[:, 0])
+
+    def class_blocks(self, params: NDArray[np.float64], *, max_bytes: int) -> NDArray[np.float64]:
+        """Return the diagonal blocks of the Hessian at params, (n_logits, m, m) in the order of ``by_class``.
+
+        An approximation for preconditioning, in X's own precision: rows that are all but decided about a class, their
+        curvature below a hundredth, enter its block through their total curvature times the Gram matrix. If the blocks would
+        take more than max_bytes, the result is one block, (1, m, m), of the classes' mean curvature.
+        """
+        width = self._rows.n_features + self._fit_intercept
+        shared = 8 * self.n_logits * width**2 > max_bytes
+        coef, intercept = self._kernel_params(params)
+        blocks = np.zeros((1 if shared else self.n_logits, width, width))
+        decided = np.zeros(len(blocks))
+        gram = self._gram()
+        n_rows = max(HESSIAN_ROWS, BLOCKS_NUMBERS // width)
+        for start in range(0, self._rows.n_rows, n_rows):
+            stop = min(start + n_rows, self._rows.n_rows)
+            logits = np.empty((stop - start, self.n_logits), dtype=self._rows.dtype)
+            self._rows.score(coef, intercept, start, stop, logits)
+            curvature, weight = self._loss.curvature(logits.astype(np.float64, copy=False), start, stop)
+            curvature = curvature.mean(axis=1, keepdims=True) if shared else curvature
+            block = self._design(start, stop)
+
+            def add(k: int, block: NDArray = block, curvature: NDArray = curvature, weight: NDArray = weight) -> None:
+                own = np.where(weight > 0, curvature[:, k], 0)
+                # Where all are alike, as at zero coefficients, the Gram matrix says it all.
+                alike = np.min(own, where=weight > 0, initial=1) >= 0.9 * own.max()
+                chosen = np.flatnonzero(own > (np.inf if alike else 0.01))
+                shares = weight[chosen] * own[chosen]
+                part = block[chosen] * np.sqrt(shares)[:, None].astype(block.dtype)
+                blocks[k] += part.T @ part
+                decided[k] += weight @ own - shares.sum()
+
+            for _ in map_in_order(self._hessian_pool, 2 * self._n_threads, add, range(len(blocks))):
+                pass
+        blocks += decided[:, None, None] * gram
+        if self._alpha > 0:
+            diagonal = np.arange(self._rows.n_features)
+            curvature = self._penalty.hessian_diagonal(self.n_coef)[: self._rows.n_features]
+            blocks[:, diagonal, diagonal] += self._alpha * curvature
+        return blocks
+
+    def _gram(self) -> NDArray[np.float64]:
+        """Return the weighted Gram matrix of the rows, with the intercept's column of ones; kept."""
+        if self._kept_gram is None:
+            width = self._rows.n_features + self._fit_intercept
+            self._kept_gram = np.zeros((width, width))
+            n_rows = max(HESSIAN_ROWS, BLOCKS_NUMBERS // width)
+            segments = [(start, min(start + n_rows, self._rows.n_rows)) for start in range(0, self._rows.n_rows, n_rows)]
+
+            def gram(segment: Segment) -> NDArray[np.float64]:
+                part = self._design(*segment)
+                part *= np.sqrt(self._loss.weight[segment[0] : segment[1], None]).astype(part.dtype)
+                return part.T @ part
+
+            for part in map_in_order(self._hessian_pool, self._n_threads, gram, segments):
+                self._kept_gram += part
+        return self._kept_gram
+
+    def _design(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return a new dense copy of rows start:stop, with a last column of ones if there is an intercept."""
+        design = np.ones((stop - start, self._rows.n_features + self._fit_intercept), dtype=self._rows.dtype)
+        design[:, : self._rows.n_features] = self._rows.dense(start, stop)
+        return design
 
     def fix_gauge(self, hessian: NDArray[np.float64]) -> None:
         """Give the Hessian curvature along the shifts of all classes that the objective does not feel.

@@ -114,3 +114,46 @@ def test_no_array_of_rows_times_classes(rng):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * n_rows * n_classes / 10
+
+
+@LAYOUTS
+@CLASSES
+@INTERCEPT
+def test_class_blocks_are_the_hessians(make_problem, rng, container, n_classes, fit_intercept):
+    X, labels, weight = make_problem(40, 4, n_classes)
+    objective = make_objective(container(X), labels, n_classes, weight=weight, fit_intercept=fit_intercept)
+    for params in (np.zeros(objective.n_params), 0.4 * rng.normal(size=objective.n_params)):
+        hessian = objective.hessian(params)
+        blocks = objective.class_blocks(params, max_bytes=2**20)
+        for k, block in enumerate(blocks):
+            positions = objective._positions(k)
+            np.testing.assert_allclose(block, hessian[np.ix_(positions, positions)], atol=1e-14)
+        (shared,) = objective.class_blocks(params, max_bytes=0)
+        np.testing.assert_allclose(shared, blocks.mean(axis=0), atol=1e-14)
+
+
+def test_rows_that_are_decided_count_through_the_gram_matrix(make_problem):
+    X, labels, _ = make_problem(500, 3, 3)
+    objective = make_objective(X, labels, 3, C=np.inf)
+    params = objective.pack(40 * np.eye(3), np.zeros(3))
+    hessian = objective.hessian(params)
+    for k, block in enumerate(objective.class_blocks(params, max_bytes=2**20)):
+        positions = objective._positions(k)
+        exact = hessian[np.ix_(positions, positions)]
+        # The total curvature is kept; its direction is that of all rows, for the little that decided ones add.
+        np.testing.assert_allclose(block[-1, -1], exact[-1, -1], rtol=1e-12)
+        np.testing.assert_allclose(block, exact, atol=0.01)
+        assert np.linalg.eigvalsh(block).min() > 0
+
+
+@LAYOUTS
+@CLASSES
+@INTERCEPT
+def test_from_classes_undoes_by_class(make_problem, rng, container, n_classes, fit_intercept):
+    X, labels, _ = make_problem(20, 4, n_classes)
+    objective = make_objective(container(X), labels, n_classes, fit_intercept=fit_intercept)
+    params = rng.normal(size=objective.n_params)
+    rows = objective.by_class(params)
+    assert rows.shape == (objective.n_logits, 4 + fit_intercept)
+    np.testing.assert_array_equal(objective.from_classes(rows), params)
+    np.testing.assert_array_equal(rows[0], params[objective._positions(0)])

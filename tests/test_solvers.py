@@ -9,7 +9,7 @@ from sksoftmax.blocks import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
-from sksoftmax.solvers import LBFGS, SOLVERS, NewtonCholesky, choose_solver
+from sksoftmax.solvers import LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
 from sksoftmax.solvers._base import max_norm
 
 ALL = pytest.mark.parametrize("name", list(SOLVERS))
@@ -189,12 +189,14 @@ def test_solver_objects_are_values(name):
     ("n_rows", "n_features", "n_logits", "expected"),
     [
         (150, 4, 3, NewtonCholesky),
-        (1797, 64, 10, NewtonCholesky),
-        (20_000, 16, 26, NewtonCholesky),
-        (60_000, 784, 10, LBFGS),
-        (20_000, 512, 1000, LBFGS),
+        (5_000, 30, 1, NewtonCholesky),
+        (1797, 64, 10, BlockLBFGS),
+        (20_000, 16, 26, BlockLBFGS),
+        (60_000, 784, 10, BlockLBFGS),
+        (20_000, 512, 1000, BlockLBFGS),
+        (100, 5_000, 3, LBFGS),
         (1000, 100_000, 1, LBFGS),
     ],
 )
-def test_auto_takes_newton_where_the_hessian_is_small(n_rows, n_features, n_logits, expected):
+def test_auto_takes_what_should_cost_least(n_rows, n_features, n_logits, expected):
     assert type(choose_solver(n_rows * n_features, n_rows, n_features, n_logits)) is expected

@@ -4,24 +4,29 @@ What lives here: the table ``SOLVERS`` of their names and ``choose_solver``, the
 """
 
 from ._base import Iteration, Solution, Solver
+from .block_lbfgs import BlockLBFGS
 from .lbfgs import LBFGS
 from .newton_cg import NewtonCG
 from .newton_cholesky import NewtonCholesky
 
 SOLVERS: dict[str, type[Solver]] = {
+    "block-lbfgs": BlockLBFGS,
     "lbfgs": LBFGS,
     "newton-cg": NewtonCG,
     "newton-cholesky": NewtonCholesky,
 }
 
-# Iterations to expect: Newton's hardly vary; those of L-BFGS are for columns that nobody scaled.
+# Iterations to expect: those of L-BFGS without blocks are for columns that nobody scaled.
 NEWTON_ITERATIONS = 8
+BLOCK_ITERATIONS, BLOCK_REFRESHES = 40, 5
 LBFGS_ITERATIONS = 1000
-MAX_HESSIAN_BYTES = 2**28
+# What one operation of a pass over X costs in operations of BLAS on a matrix.
+PASS_COST = 2
+MAX_MATRIX_BYTES = 2**28
 
 
 def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) -> Solver:
-    """Return the solver that ``"auto"`` stands for: the one that should cost fewer operations.
+    """Return the solver that ``"auto"`` stands for: the one that should cost the fewest operations.
 
     Parameters
     ----------
@@ -32,7 +37,8 @@ def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) ->
     Returns
     -------
     Solver
-        ``NewtonCholesky`` where its Hessian fits in 256 MiB and is cheap against many passes over X, else ``LBFGS``.
+        ``NewtonCholesky`` for few coefficients, ``BlockLBFGS`` for up to some thousand features, ``LBFGS`` beyond; the
+        matrices of the first two must fit in 256 MiB.
 
     Examples
     --------
@@ -40,15 +46,23 @@ def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) ->
     >>> choose_solver(n_stored=150 * 4, n_rows=150, n_features=4, n_logits=3)
     NewtonCholesky()
     >>> choose_solver(n_stored=60_000 * 784, n_rows=60_000, n_features=784, n_logits=10)
+    BlockLBFGS(memory=20, max_bytes=268435456)
+    >>> choose_solver(n_stored=5_000_000, n_rows=100_000, n_features=50_000, n_logits=20)
     LBFGS(memory=10)
     """
-    n_params = n_logits * (n_features + 1)
-    pairs = n_logits * (n_logits + 1) / 2
-    newton = NEWTON_ITERATIONS * (2 * n_rows * (n_features + 1) ** 2 * pairs + n_params**3 / 3)
-    lbfgs = LBFGS_ITERATIONS * 4 * n_stored * n_logits
-    # BLAS works through the Hessian several times faster than a pass over X goes through its rows.
-    fits = 8 * n_params**2 <= MAX_HESSIAN_BYTES
-    return NewtonCholesky() if fits and newton <= 3 * lbfgs else LBFGS()
+    width = n_features + 1
+    n_params = n_logits * width
+    one_pass = PASS_COST * 4 * n_stored * n_logits
+    # A row is undecided about two classes or so; the symmetric products need half the operations.
+    refresh = 2 * n_rows * width**2 + n_logits * width**3
+    newton = NEWTON_ITERATIONS * (n_rows * width**2 * n_logits * (n_logits + 1) + n_params**3 / 3)
+    candidates = [
+        (NewtonCholesky(), newton, n_params),
+        (BlockLBFGS(), BLOCK_ITERATIONS * one_pass + BLOCK_REFRESHES * refresh, width),
+        (LBFGS(), LBFGS_ITERATIONS * one_pass, 0),
+    ]
+    fitting = [(cost, solver) for solver, cost, order in candidates if 8 * order**2 <= MAX_MATRIX_BYTES]
+    return min(fitting, key=lambda pair: pair[0])[1]
 
 
-__all__ = ["LBFGS", "SOLVERS", "Iteration", "NewtonCG", "NewtonCholesky", "Solution", "Solver", "choose_solver"]
+__all__ = ["LBFGS", "SOLVERS", "BlockLBFGS", "Iteration", "NewtonCG", "NewtonCholesky", "Solution", "Solver", "choose_solver"]
