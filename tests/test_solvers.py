@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 
 from sksoftmax.blocks import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
@@ -200,3 +201,44 @@ def test_solver_objects_are_values(name):
 )
 def test_auto_takes_what_should_cost_least(n_rows, n_features, n_logits, expected):
     assert type(choose_solver(n_rows * n_features, n_rows, n_features, n_logits)) is expected
+
+
+@ALL
+def test_a_start_off_centre_reaches_the_same_optimum(name, make_problem, rng):
+    """Adding one vector to every class changes no probability: the penalty alone pulls it back."""
+    objective = plain(make_problem)
+    start = objective.from_classes(np.tile(rng.normal(size=6), (3, 1)))
+    solution = SOLVERS[name]().solve(objective, start, tol=1e-8, max_iter=1000)
+    best = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
+    assert solution.converged, solution.message
+    np.testing.assert_allclose(objective.by_class(solution.params)[:, :-1], objective.by_class(best.params)[:, :-1], atol=1e-6)
+
+
+@ALL
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")  # as NumPy says of such columns
+@pytest.mark.parametrize("scale", [1e-160, 1e160])
+def test_columns_whose_squares_overflow_end_in_finite_coefficients(name, make_problem, scale):
+    X, labels, _ = make_problem(40, 3, 3)
+    objective = make_objective(X * scale, labels, 3, 1e-2)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=50)
+    assert np.all(np.isfinite(solution.params))
+    assert objective.value_and_gradient(solution.params)[0] <= np.log(3) + 1e-12
+
+
+def test_block_lbfgs_needs_few_passes_on_raw_tables():
+    """Counts, with room: a change that loses the preconditioner takes hundreds."""
+    for load, at_most in ((load_wine, 30), (load_breast_cancer, 30), (load_digits, 75)):
+        X, y = load(return_X_y=True)
+        objective = make_objective(X, y, len(np.unique(y)), 1 / len(y))
+        solution = BlockLBFGS().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=1000)
+        assert solution.converged
+        assert solution.n_iter <= at_most
+
+
+@pytest.mark.parametrize("max_bytes", [0, 2**28])
+def test_one_block_for_all_classes_reaches_the_optimum_too(make_problem, max_bytes):
+    objective = many_classes(make_problem)
+    solution = BlockLBFGS(max_bytes=max_bytes).solve(objective, np.zeros(objective.n_params), tol=1e-8, max_iter=300)
+    best = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
+    assert solution.converged
+    np.testing.assert_allclose(solution.value, best.value, rtol=1e-12)

@@ -61,7 +61,7 @@ class BlockLBFGS(Solver):
         callback: Callback | None = None,
     ) -> Solution:
         trace = Trace(callback)
-        params = start.copy()
+        params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
         pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=self.memory)
         converged = max_norm(gradient) == 0
@@ -97,13 +97,24 @@ class BlockLBFGS(Solver):
         return blocks
 
 
+def centred(objective: Objective, vector: Vector) -> Vector:
+    """Return vector less its mean over the classes, which no step would change: the loss is the same, the penalty lower."""
+    rows = objective.by_class(vector)
+    return objective.from_classes(rows - rows.mean(axis=0)) if objective.shift_invariant else vector.copy()
+
+
 def next_refresh(iteration: int) -> int:
     """Return the iteration after which the blocks are made anew next: 3, 8, 15, 30, 60, …"""
     return {0: 3, 3: 8, 8: 15}.get(iteration, 2 * iteration)
 
 
 def invert(block: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the inverse of a positive semi-definite matrix, scaled to a unit diagonal and lifted until it has one."""
+    """Return the inverse of a positive semi-definite matrix, scaled to a unit diagonal and lifted until it has one.
+
+    Where squares of the columns overflow, that is the identity: no preconditioner, but a descent direction.
+    """
+    if not np.all(np.isfinite(block)):
+        return np.eye(len(block))
     diagonal = block.diagonal().copy()
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
     scaled = block * scale * scale[:, None]
@@ -121,13 +132,9 @@ def invert(block: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def precondition(objective: Objective, inverse: NDArray[np.float64], vector: Vector) -> Vector:
     """Return ``Q blockdiag(inverse) Q vector``; one block serves all classes if there is only one."""
-    rows = objective.by_class(vector)
-    if objective.shift_invariant:
-        rows = rows - rows.mean(axis=0)
+    rows = objective.by_class(centred(objective, vector))
     rows = rows @ inverse[0] if len(inverse) == 1 else np.matmul(inverse, rows[:, :, None])[:, :, 0]
-    if objective.shift_invariant:
-        rows -= rows.mean(axis=0)
-    return objective.from_classes(rows)
+    return centred(objective, objective.from_classes(rows))
 
 
 def two_loops(
