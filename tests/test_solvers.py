@@ -139,6 +139,15 @@ def test_max_iter_is_the_limit_and_said(name, make_problem):
     assert "2 iterations" in solution.message
 
 
+@pytest.mark.parametrize("name", ["block-lbfgs", "newton-cholesky"])
+def test_what_is_left_is_said_where_the_gradient_is_small_already(name, make_problem):
+    objective = plain(make_problem)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=0.2, max_iter=1)
+    assert solution.gradient_norm <= 0.2
+    assert not solution.converged
+    assert "promised to lower the objective by" in solution.message
+
+
 @ALL
 def test_a_start_at_the_optimum_stays(name, make_problem):
     objective = plain(make_problem)

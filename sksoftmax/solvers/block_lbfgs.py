@@ -31,7 +31,7 @@ class BlockLBFGS(Solver):
     iteration is one pass over X as in plain L-BFGS, and some tens of them are usual where that takes hundreds or thousands.
     Where the blocks would take more than ``max_bytes``, one block with the mean curvature of the classes serves them all.
 
-    Stops when the gradient is within the tolerance and the decrease that the inverse Hessian promises, in nats, within 1e-4
+    Stops when the gradient is within the tolerance and the decrease that the inverse Hessian promises, in nats, within 1e-3
     of it, or when that decrease is below the rounding error of the objective. The promise does not depend on the scale of
     the columns, which the gradient does.
 
@@ -65,7 +65,7 @@ class BlockLBFGS(Solver):
         value, gradient = objective.value_and_gradient(params)
         pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=self.memory)
         converged = max_norm(gradient) == 0
-        reason, refresh_at = "", 0
+        reason, refresh_at, promised = "", 0, np.inf
         while not converged and len(trace.history) < max_iter and not trace.stopped:
             if len(trace.history) >= refresh_at:
                 inverse = self._inverse_blocks(objective, params)
@@ -73,7 +73,7 @@ class BlockLBFGS(Solver):
             direction = -two_loops(gradient, pairs, objective, inverse)
             slope = float(gradient @ direction)
             promised = -slope / 2
-            if promised <= objective.rounding(value) or (max_norm(gradient) <= tol and promised <= tol / 10000):
+            if promised <= objective.rounding(value) or (max_norm(gradient) <= tol and promised <= tol / 1000):
                 converged = True
                 break
             found = line_search(objective, params, value, direction, slope)
@@ -86,6 +86,8 @@ class BlockLBFGS(Solver):
                 pairs.append((step, change, 1 / float(step @ change)))
             params, value, gradient = found
             trace.record(params, value, gradient)
+        if not converged and max_norm(gradient) <= tol:
+            reason = f" (the last step promised to lower the objective by {promised:.1g} nats, more than {tol / 1000:.1g})"
         outcome = "converged" if converged else "failed to converge"
         message = f"block-lbfgs {outcome} after {len(trace.history)} iterations{reason}"
         return trace.solution(params, value, gradient, converged=converged, message=message)

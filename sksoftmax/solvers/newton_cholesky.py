@@ -43,7 +43,7 @@ class NewtonCholesky(Solver):
         params = start.copy()
         value, gradient = objective.value_and_gradient(params)
         converged = max_norm(gradient) == 0
-        reason = ""
+        reason, gap = "", np.inf
         while not converged and len(trace.history) < max_iter and not trace.stopped:
             direction = newton_direction(objective, params, gradient)
             if direction is None:
@@ -58,6 +58,8 @@ class NewtonCholesky(Solver):
             if found is None and not converged:
                 reason = " (the line search found no lower point)"
                 break
+        if not converged and max_norm(gradient) <= tol:
+            reason = f" (the last step promised to lower the objective by {gap:.1g} nats, more than {tol / 100:.1g})"
         outcome = "converged" if converged else "did not converge"
         message = f"newton-cholesky: Newton solver {outcome} after {len(trace.history)} iterations{reason}"
         return trace.solution(params, value, gradient, converged=converged, message=message)
