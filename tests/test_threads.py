@@ -13,6 +13,7 @@ from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
 from sksoftmax._optional import import_optional
 from sksoftmax.blocks import thread_pool
+from sksoftmax.solvers import SOLVERS
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def our_threads():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("solver", ["lbfgs", "newton-cg", "newton-cholesky"])
+@pytest.mark.parametrize("solver", list(SOLVERS))
 def test_a_fit_is_the_same_bits_on_any_number_of_threads(problem, monkeypatch, solver, dtype):
     X, y = problem
     X = X.astype(dtype)
