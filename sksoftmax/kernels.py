@@ -344,6 +344,16 @@ def _dot_4x1(x0, x1, x2, x3, w0):
     return s0, s1, s2, s3
 
 
+# Coefficients of a chunk of classes stay in cache while all rows of a block pass by: 2^15 numbers of them.
+_CHUNK_NUMBERS = 32768
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _chunk_of_classes(n_features):
+    """Return how many classes, a multiple of the widest tile, make a chunk."""
+    return max(_CHUNK_NUMBERS // max(n_features, 1) // 4 * 4, 4)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def score_dense(X, coef, intercept, start, stop, logits):
     """Fill logits with ``X[start:stop] @ coef.T + intercept``.
@@ -351,33 +361,36 @@ def score_dense(X, coef, intercept, start, stop, logits):
     The last rows of a block are scored in a full tile too, the last one standing in for those that are missing: a row's
     logits are the same bits wherever in a batch it stands.
     """
-    n_logits = coef.shape[0]
+    n_logits, n_features = coef.shape
+    chunk = _chunk_of_classes(n_features)
     last = stop - start - 1
-    for i in range(0, stop - start, 4):
-        i1, i2, i3 = min(i + 1, last), min(i + 2, last), min(i + 3, last)
-        x0, x1, x2, x3 = X[start + i], X[start + i1], X[start + i2], X[start + i3]
-        k = 0
-        while k + 4 <= n_logits:
-            s = _dot_4x4(x0, x1, x2, x3, coef[k], coef[k + 1], coef[k + 2], coef[k + 3])
-            for c in range(4):
-                logits[i, k + c] = s[c] + intercept[k + c]
-                logits[i1, k + c] = s[4 + c] + intercept[k + c]
-                logits[i2, k + c] = s[8 + c] + intercept[k + c]
-                logits[i3, k + c] = s[12 + c] + intercept[k + c]
-            k += 4
-        if k + 2 <= n_logits:
-            s00, s01, s10, s11, s20, s21, s30, s31 = _dot_4x2(x0, x1, x2, x3, coef[k], coef[k + 1])
-            logits[i, k], logits[i, k + 1] = s00 + intercept[k], s01 + intercept[k + 1]
-            logits[i1, k], logits[i1, k + 1] = s10 + intercept[k], s11 + intercept[k + 1]
-            logits[i2, k], logits[i2, k + 1] = s20 + intercept[k], s21 + intercept[k + 1]
-            logits[i3, k], logits[i3, k + 1] = s30 + intercept[k], s31 + intercept[k + 1]
-            k += 2
-        if k < n_logits:
-            s0, s1, s2, s3 = _dot_4x1(x0, x1, x2, x3, coef[k])
-            logits[i, k] = s0 + intercept[k]
-            logits[i1, k] = s1 + intercept[k]
-            logits[i2, k] = s2 + intercept[k]
-            logits[i3, k] = s3 + intercept[k]
+    for first in range(0, n_logits, chunk):
+        end = min(first + chunk, n_logits)
+        for i in range(0, stop - start, 4):
+            i1, i2, i3 = min(i + 1, last), min(i + 2, last), min(i + 3, last)
+            x0, x1, x2, x3 = X[start + i], X[start + i1], X[start + i2], X[start + i3]
+            k = first
+            while k + 4 <= end:
+                s = _dot_4x4(x0, x1, x2, x3, coef[k], coef[k + 1], coef[k + 2], coef[k + 3])
+                for c in range(4):
+                    logits[i, k + c] = s[c] + intercept[k + c]
+                    logits[i1, k + c] = s[4 + c] + intercept[k + c]
+                    logits[i2, k + c] = s[8 + c] + intercept[k + c]
+                    logits[i3, k + c] = s[12 + c] + intercept[k + c]
+                k += 4
+            if k + 2 <= end:
+                s00, s01, s10, s11, s20, s21, s30, s31 = _dot_4x2(x0, x1, x2, x3, coef[k], coef[k + 1])
+                logits[i, k], logits[i, k + 1] = s00 + intercept[k], s01 + intercept[k + 1]
+                logits[i1, k], logits[i1, k + 1] = s10 + intercept[k], s11 + intercept[k + 1]
+                logits[i2, k], logits[i2, k + 1] = s20 + intercept[k], s21 + intercept[k + 1]
+                logits[i3, k], logits[i3, k + 1] = s30 + intercept[k], s31 + intercept[k + 1]
+                k += 2
+            if k < end:
+                s0, s1, s2, s3 = _dot_4x1(x0, x1, x2, x3, coef[k])
+                logits[i, k] = s0 + intercept[k]
+                logits[i1, k] = s1 + intercept[k]
+                logits[i2, k] = s2 + intercept[k]
+                logits[i3, k] = s3 + intercept[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -389,29 +402,32 @@ def project_dense(X, gradient, start, stop, coef_gradient, intercept_gradient):
     n_logits, n_features = coef_gradient.shape
     n_rows = stop - start
     n_tiled = n_rows - n_rows % 8
-    for i in range(0, n_tiled, 8):
-        x0, x1, x2, x3 = X[start + i], X[start + i + 1], X[start + i + 2], X[start + i + 3]
-        x4, x5, x6, x7 = X[start + i + 4], X[start + i + 5], X[start + i + 6], X[start + i + 7]
-        k = 0
-        while k + 2 <= n_logits:
-            a0, a1, a2, a3 = gradient[i, k], gradient[i + 1, k], gradient[i + 2, k], gradient[i + 3, k]
-            a4, a5, a6, a7 = gradient[i + 4, k], gradient[i + 5, k], gradient[i + 6, k], gradient[i + 7, k]
-            k += 1
-            b0, b1, b2, b3 = gradient[i, k], gradient[i + 1, k], gradient[i + 2, k], gradient[i + 3, k]
-            b4, b5, b6, b7 = gradient[i + 4, k], gradient[i + 5, k], gradient[i + 6, k], gradient[i + 7, k]
-            k += 1
-            out_a, out_b = coef_gradient[k - 2], coef_gradient[k - 1]
-            for j in range(n_features):
-                v0, v1, v2, v3, v4, v5, v6, v7 = x0[j], x1[j], x2[j], x3[j], x4[j], x5[j], x6[j], x7[j]
-                out_a[j] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4 + a5 * v5 + a6 * v6 + a7 * v7
-                out_b[j] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3 + b4 * v4 + b5 * v5 + b6 * v6 + b7 * v7
-        if k < n_logits:
-            a0, a1, a2, a3 = gradient[i, k], gradient[i + 1, k], gradient[i + 2, k], gradient[i + 3, k]
-            a4, a5, a6, a7 = gradient[i + 4, k], gradient[i + 5, k], gradient[i + 6, k], gradient[i + 7, k]
-            out_a = coef_gradient[k]
-            for j in range(n_features):
-                v0, v1, v2, v3, v4, v5, v6, v7 = x0[j], x1[j], x2[j], x3[j], x4[j], x5[j], x6[j], x7[j]
-                out_a[j] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4 + a5 * v5 + a6 * v6 + a7 * v7
+    chunk = _chunk_of_classes(n_features)
+    for first in range(0, n_logits, chunk):
+        end = min(first + chunk, n_logits)
+        for i in range(0, n_tiled, 8):
+            x0, x1, x2, x3 = X[start + i], X[start + i + 1], X[start + i + 2], X[start + i + 3]
+            x4, x5, x6, x7 = X[start + i + 4], X[start + i + 5], X[start + i + 6], X[start + i + 7]
+            k = first
+            while k + 2 <= end:
+                a0, a1, a2, a3 = gradient[i, k], gradient[i + 1, k], gradient[i + 2, k], gradient[i + 3, k]
+                a4, a5, a6, a7 = gradient[i + 4, k], gradient[i + 5, k], gradient[i + 6, k], gradient[i + 7, k]
+                k += 1
+                b0, b1, b2, b3 = gradient[i, k], gradient[i + 1, k], gradient[i + 2, k], gradient[i + 3, k]
+                b4, b5, b6, b7 = gradient[i + 4, k], gradient[i + 5, k], gradient[i + 6, k], gradient[i + 7, k]
+                k += 1
+                out_a, out_b = coef_gradient[k - 2], coef_gradient[k - 1]
+                for j in range(n_features):
+                    v0, v1, v2, v3, v4, v5, v6, v7 = x0[j], x1[j], x2[j], x3[j], x4[j], x5[j], x6[j], x7[j]
+                    out_a[j] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4 + a5 * v5 + a6 * v6 + a7 * v7
+                    out_b[j] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3 + b4 * v4 + b5 * v5 + b6 * v6 + b7 * v7
+            if k < end:
+                a0, a1, a2, a3 = gradient[i, k], gradient[i + 1, k], gradient[i + 2, k], gradient[i + 3, k]
+                a4, a5, a6, a7 = gradient[i + 4, k], gradient[i + 5, k], gradient[i + 6, k], gradient[i + 7, k]
+                out_a = coef_gradient[k]
+                for j in range(n_features):
+                    v0, v1, v2, v3, v4, v5, v6, v7 = x0[j], x1[j], x2[j], x3[j], x4[j], x5[j], x6[j], x7[j]
+                    out_a[j] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4 + a5 * v5 + a6 * v6 + a7 * v7
     for i in range(n_tiled, n_rows):
         for k in range(n_logits):
             for j in range(n_features):
