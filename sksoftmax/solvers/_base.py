@@ -156,19 +156,23 @@ def line_search(
     direction: NDArray[np.float64],
     slope: float,
     *,
-    max_halvings: int = 30,
+    max_trials: int = 30,
 ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]] | None:
-    """Return point, value and gradient of the first step 1, 1/2, 1/4, … of sufficient decrease, or None.
+    """Return point, value and gradient of the first step from 1 downwards of sufficient decrease, or None.
 
-    Sufficient is a decrease of 1e-4 of what the slope promises (Nocedal & Wright, "Numerical Optimization", section 3.1).
+    A step that fails is followed by the minimum of the parabola through what is known, at least a tenth and at most half of
+    it. Sufficient is a decrease of 1e-4 of what the slope promises (Nocedal & Wright, "Numerical Optimization", section 3.1).
     Where the promise is below the rounding error of the value, not to rise beyond that error is enough.
     """
     rounding = objective.rounding(value)
     step = 1.0
-    for _ in range(max_halvings):
+    for _ in range(max_trials):
         point = params + step * direction
         new_value, gradient = objective.value_and_gradient(point)
         if new_value <= value + 1e-4 * step * slope + rounding:
             return point, new_value, gradient
-        step /= 2
+        # Positive, as sufficient decrease failed; not a number where the value overflowed.
+        excess = new_value - value - step * slope
+        parabola = -slope * step**2 / (2 * excess) if np.isfinite(excess) else 0.0
+        step = min(max(parabola, step / 10), step / 2)
     return None
