@@ -32,8 +32,8 @@ class BlockLBFGS(Solver):
     Where the blocks would take more than ``max_bytes``, one block with the mean curvature of the classes serves them all.
 
     Stops when the gradient is within the tolerance and the decrease that the inverse Hessian promises, in nats, within 1e-3
-    of it, or when that decrease is below the rounding error of the objective. The promise does not depend on the scale of
-    the columns, which the gradient does.
+    of it, or when that decrease is lost in the rounding of the objective. The promise does not depend on the scale of the
+    columns, which the gradient does.
 
     Parameters
     ----------
@@ -73,7 +73,8 @@ class BlockLBFGS(Solver):
             direction = -two_loops(gradient, pairs, objective, inverse)
             slope = float(gradient @ direction)
             promised = -slope / 2
-            if promised <= objective.rounding(value) or (max_norm(gradient) <= tol and promised <= tol / 1000):
+            # An eighth, as steps below the rounding of the value still lower the gradient.
+            if promised <= objective.rounding(value) / 8 or (max_norm(gradient) <= tol and promised <= tol / 1000):
                 converged = True
                 break
             found = line_search(objective, params, value, direction, slope)
@@ -148,6 +149,10 @@ def two_loops(
     for step, change, curvature in reversed(pairs):
         shares.append(curvature * float(step @ vector))
         vector -= shares[-1] * change
+    if pairs:
+        # Blocks made where the classes were less decided promise too long a step: the last pair tells by how much.
+        step, change, curvature = pairs[-1]
+        vector *= min(1.0, 1 / (curvature * float(change @ precondition(objective, inverse, change))))
     vector = precondition(objective, inverse, vector)
     for (step, change, curvature), share in zip(pairs, reversed(shares), strict=True):
         vector += (share - curvature * float(change @ vector)) * step
