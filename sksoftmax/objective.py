@@ -29,8 +29,8 @@ from .penalties import Penalty
 
 # Rows per step of the dense Hessian: long enough for BLAS, short enough to be a small temporary.
 HESSIAN_ROWS = 1024
-# Numbers per step of the class blocks: products long enough to outweigh adding them up.
-BLOCKS_NUMBERS = 2**22
+# Numbers per step of the class blocks: products long enough to outweigh adding them up, temporaries small beside X.
+BLOCKS_NUMBERS = 2**21
 # Features from which one block of it is worth handing to a thread.
 HESSIAN_FEATURES = 32
 
@@ -252,7 +252,7 @@ class Objective:
         blocks = np.zeros((1 if shared else self.n_logits, width, width))
         decided = np.zeros(len(blocks))
         gram = self._gram()
-        n_rows = max(HESSIAN_ROWS, BLOCKS_NUMBERS // width)
+        n_rows = self._step_rows(width)
         for start in range(0, self._rows.n_rows, n_rows):
             stop = min(start + n_rows, self._rows.n_rows)
             logits = np.empty((stop - start, self.n_logits), dtype=self._rows.dtype)
@@ -285,7 +285,7 @@ class Objective:
         if self._kept_gram is None:
             width = self._rows.n_features + self._fit_intercept
             self._kept_gram = np.zeros((width, width))
-            n_rows = max(HESSIAN_ROWS, BLOCKS_NUMBERS // width)
+            n_rows = self._step_rows(width)
             segments = [(start, min(start + n_rows, self._rows.n_rows)) for start in range(0, self._rows.n_rows, n_rows)]
 
             def gram(segment: Segment) -> NDArray[np.float64]:
@@ -296,6 +296,10 @@ class Objective:
             for part in map_in_order(self._hessian_pool, self._n_threads, gram, segments):
                 self._kept_gram += part
         return self._kept_gram
+
+    def _step_rows(self, width: int) -> int:
+        """Return the rows per step of the class blocks; several arrays of these rows by the logits exist at a time."""
+        return int(np.clip(BLOCKS_NUMBERS // max(width, 16 * self.n_logits), 256, 4096))
 
     def _design(self, start: int, stop: int) -> NDArray[np.float64]:
         """Return a new dense copy of rows start:stop, with a last column of ones if there is an intercept."""

@@ -155,10 +155,10 @@ def test_read_only_memory_maps(make_problem, tmp_path, dtype):
     np.testing.assert_array_equal(clf.predict_proba(mapped), clf.predict_proba(X))
 
 
-@pytest.mark.parametrize("solver", ["lbfgs", "newton-cg"])
+@pytest.mark.parametrize("solver", ["block-lbfgs", "lbfgs", "newton-cg"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_no_copy_of_x_and_no_array_of_rows_times_classes(rng, dtype, solver):
-    n_rows, n_classes = 30_000, 100
+    n_rows, n_classes = 120_000, 100
     X = rng.normal(size=(n_rows, 40)).astype(dtype)
     y = rng.integers(n_classes, size=n_rows)
     clf = SoftmaxRegressionClassifier(solver=solver, tol=1e9)
