@@ -248,8 +248,33 @@ def cross_entropy_hessian_product(logits, direction, weight, start, stop):
                 direction[i, k] = weight[start + i] * logits[i, k] * (direction[i, k] - mean)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def cross_entropy_curvatures(logits, weight, start, stop, out):
+    """Fill out, (n_pairs, rows), with the rows' weighted second derivatives by logits k and l ≤ k; logits become probabilities.
+
+    Pairs are in the order (0, 0), (1, 0), (1, 1), (2, 0), …; on logits the Hessian is ``diag(p) - p pᵀ``.
+    """
+    n_logits = logits.shape[1]
+    for i in range(stop - start):
+        if n_logits == 1:
+            decay = np.exp(-abs(np.float64(logits[i, 0])))
+            out[0, i] = weight[start + i] * decay / ((1.0 + decay) * (1.0 + decay))
+            continue
+        leader = _leader(logits, i)
+        rest = _softmax_row(logits, i, leader)
+        pair = 0
+        for k in range(n_logits):
+            weighted = weight[start + i] * logits[i, k]
+            for other in range(k):
+                out[pair, i] = -weighted * logits[i, other]
+                pair += 1
+            # One less a probability near one would lose the digits that its curvature has.
+            out[pair, i] = weighted * (rest / (1.0 + rest) if k == leader else 1.0 - logits[i, k])
+            pair += 1
+
+
 # --------------------------------------------------------------------------------------------------------------------
-# the loss of a block, whichever loss it is: a new loss is a number here and a branch in both functions
+# the loss of a block, whichever loss it is: a new loss is a number here and a branch in each function
 
 CROSS_ENTROPY = 0
 
@@ -279,6 +304,13 @@ def _hessian_product_block(loss, weight, start, stop, logits, direction):
     """Turn direction, on logits, into the weighted Hessian times it."""
     if loss == CROSS_ENTROPY:
         cross_entropy_hessian_product(logits, direction, weight, start, stop)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def curvatures(loss, weight, start, stop, logits, out):
+    """Fill out with the weighted second derivatives of the rows' losses, as ``cross_entropy_curvatures`` does."""
+    if loss == CROSS_ENTROPY:
+        cross_entropy_curvatures(logits, weight, start, stop, out)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -544,3 +576,61 @@ def hessian_product_csr(data, indices, indptr, loss, weight, coef, intercept, di
         score_csr(data, indices, indptr, direction[0], direction[1], start, stop, change)
         _hessian_product_block(loss, weight, start, stop, logits, change)
         project_csr(data, indices, indptr, change, start, stop, out[0], out[1])
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# weighted Gram matrices of few columns, where calls of BLAS would cost more than they do
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def add_weighted_gram(X, row_weight, gram):
+    """Add the lower triangle of ``X.T @ diag(row_weight) @ X`` to gram, four rows of float64 X at a time."""
+    n_rows, n_columns = X.shape
+    n_tiled = n_rows - n_rows % 4
+    for i in range(0, n_tiled, 4):
+        x0, x1, x2, x3 = X[i], X[i + 1], X[i + 2], X[i + 3]
+        s0, s1, s2, s3 = row_weight[i], row_weight[i + 1], row_weight[i + 2], row_weight[i + 3]
+        for a in range(n_columns):
+            t0, t1, t2, t3 = s0 * x0[a], s1 * x1[a], s2 * x2[a], s3 * x3[a]
+            out = gram[a]
+            for b in range(a + 1):
+                out[b] += t0 * x0[b] + t1 * x1[b] + t2 * x2[b] + t3 * x3[b]
+    for i in range(n_tiled, n_rows):
+        for a in range(n_columns):
+            for b in range(a + 1):
+                gram[a, b] += row_weight[i] * X[i, a] * X[i, b]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_hessian_blocks(X, pair_weight, first, last, positions, gram, hessian):
+    """Add the blocks first:last of pairs of logits to the Hessian, both triangles.
+
+    Parameters
+    ----------
+    X : (rows, width), float64
+        With a last column of ones if there is an intercept.
+    pair_weight : (n_pairs, rows)
+        As ``curvatures`` fills it.
+    positions : (n_logits, width)
+        Where the parameters of each logit sit in the flat vector.
+    gram : (width, width), float64
+        Scratch.
+    hessian : (n_params, n_params), float64
+    """
+    width = X.shape[1]
+    pair = 0
+    for k in range(len(positions)):
+        for other in range(k + 1):
+            if first <= pair < last:
+                gram[:] = 0.0
+                add_weighted_gram(X, pair_weight[pair], gram)
+                for a in range(width):
+                    for b in range(a + 1):
+                        hessian[positions[k, a], positions[other, b]] += gram[a, b]
+                        if a != b:
+                            hessian[positions[k, b], positions[other, a]] += gram[a, b]
+                        if k != other:
+                            hessian[positions[other, b], positions[k, a]] += gram[a, b]
+                            if a != b:
+                                hessian[positions[other, a], positions[k, b]] += gram[a, b]
+            pair += 1

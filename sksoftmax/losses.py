@@ -12,7 +12,6 @@ which kernel sums it and with what. Units are nats.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,10 +68,6 @@ class BoundLoss(ABC):
     shift_invariant: bool
     weight: NDArray[np.float64]
     arguments: tuple[int, NDArray[np.int32], NDArray, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-
-    @abstractmethod
-    def hessian_entries(self, logits: NDArray[np.float64], start: int, stop: int) -> Iterator[tuple[int, int, NDArray]]:
-        """Yield ``(k, l, weights)`` for each pair l ≤ k: the rows' weighted second derivatives by logits k and l."""
 
     @abstractmethod
     def curvature(self, logits: NDArray[np.float64], start: int, stop: int) -> tuple[NDArray, NDArray]:
@@ -184,20 +179,6 @@ class _BoundCrossEntropy(BoundLoss):
             targets.weight,
             np.array([smoothing]),
         )
-
-    def hessian_entries(self, logits: NDArray[np.float64], start: int, stop: int) -> Iterator[tuple[int, int, NDArray]]:
-        weight = self.weight[start:stop]
-        proba = _two_logits(logits)
-        kernels.softmax(proba, len(proba))
-        proba = np.asfortranarray(proba)
-        if self.n_logits == 1:
-            yield 0, 0, weight * proba[:, 0] * proba[:, 1]
-            return
-        for k in range(self.n_logits):
-            weighted = weight * proba[:, k]
-            for other in range(k):
-                yield k, other, -weighted * proba[:, other]
-            yield k, k, weighted * (1 - proba[:, k])
 
     def curvature(self, logits: NDArray[np.float64], start: int, stop: int) -> tuple[NDArray, NDArray]:
         proba = _two_logits(logits)

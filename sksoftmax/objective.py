@@ -18,11 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy
 
+from . import kernels
 from .blocks import Pair, RowBlocks, Segment, map_in_order
 from .losses import BoundLoss
 from .penalties import Penalty
@@ -145,18 +148,18 @@ class Objective:
 
         def segment_sum(segment: Segment) -> tuple[float, NDArray[np.float64]]:
             try:
-                partial = self._spare.pop()
-                partial.fill(0)
+                sums = self._spare.pop()
+                sums.fill(0)
             except IndexError:
-                partial = np.zeros(self.n_coef + self.n_logits)
-            return add(segment, (partial[: self.n_coef].reshape(shape), partial[self.n_coef :])), partial
+                sums = np.zeros(self.n_coef + self.n_logits)
+            return add(segment, (sums[: self.n_coef].reshape(shape), sums[self.n_coef :])), sums
 
         partials = map_in_order(self._pool, self._n_threads, segment_sum, self._segments)
         value, total = next(partials)
-        for partial_value, partial in partials:
-            value += partial_value
-            total += partial
-            self._spare.append(partial)
+        for other_value, other in partials:
+            value += other_value
+            total += other
+            self._spare.append(other)
         return value, total[: self.n_params]
 
     def separates(self, params: NDArray[np.float64]) -> bool:
@@ -175,51 +178,36 @@ class Objective:
     def hessian(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the Hessian at params, of shape (n_params, n_params): n_params² float64 numbers."""
         coef, intercept = self._kernel_params(params)
+        number, *_, weight, _ = self._loss.arguments
         hessian = np.zeros((self.n_params, self.n_params))
-        for start in range(0, self._rows.n_rows, HESSIAN_ROWS):
-            stop = min(start + HESSIAN_ROWS, self._rows.n_rows)
+        positions = self._positions()
+        n_pairs = self.n_logits * (self.n_logits + 1) // 2
+        n_rows = int(np.clip(BLOCKS_NUMBERS // n_pairs, 64, HESSIAN_ROWS))
+        add = add_narrow_blocks if self._rows.n_features < HESSIAN_FEATURES else add_wide_blocks
+        # Each pair has its own part of the matrix: the order in which threads add them does not matter.
+        n_parts = min(2 * self._n_threads, n_pairs)
+        parts = list(pairwise(n_pairs * i // n_parts for i in range(n_parts + 1)))
+        for start in range(0, self._rows.n_rows, n_rows):
+            stop = min(start + n_rows, self._rows.n_rows)
             logits = np.empty((stop - start, self.n_logits), dtype=self._rows.dtype)
             self._rows.score(coef, intercept, start, stop, logits)
-            block = self._rows.dense(start, stop).astype(np.float64, copy=False)
             # In float32 a probability near one rounds to one, and the curvature that a raw column lives on is lost.
-            entries = self._loss.hessian_entries(logits.astype(np.float64, copy=False), start, stop)
-
-            def add(entry: tuple[int, int, NDArray], block: NDArray = block) -> None:
-                self._add_hessian_block(hessian, *entry, block)
-
-            # Each entry has its own part of the matrix: the order in which threads add them does not matter.
-            for _ in map_in_order(self._hessian_pool, 2 * self._n_threads, add, entries):
+            pair_weight = np.empty((n_pairs, stop - start))
+            kernels.curvatures(number, weight, start, stop, logits.astype(np.float64, copy=False), pair_weight)
+            design = self._design(start, stop).astype(np.float64, copy=False)
+            blocks = partial(add, design, pair_weight, positions=positions, hessian=hessian)
+            for _ in map_in_order(self._pool, n_parts, blocks, parts):
                 pass
-        _mirror(hessian, [self._positions(k) for k in range(self.n_logits)])
         if self._alpha > 0:
             diagonal = np.arange(self.n_coef)
             hessian[diagonal, diagonal] += self._alpha * self._penalty.hessian_diagonal(self.n_coef)
         return hessian
 
-    def _add_hessian_block(
-        self, hessian: NDArray[np.float64], k: int, other: int, weights: NDArray, block: NDArray[np.float64]
-    ) -> None:
-        weighted = block * weights[:, None]
-        row, column = self._coef_slice(k), self._coef_slice(other)
-        hessian[row, column] += weighted.T @ block
-        if self._fit_intercept:
-            sums = weighted.sum(axis=0)
-            hessian[self.n_coef + k, column] += sums
-            hessian[self.n_coef + k, self.n_coef + other] += weights.sum()
-            if k != other:
-                hessian[row, self.n_coef + other] += sums
-            else:
-                hessian[row, self.n_coef + k] += sums
-
-    def _coef_slice(self, k: int) -> slice:
-        """Return where the coefficients of logit k sit in the vector."""
-        n_features = self._rows.n_features
-        return slice(k * n_features, (k + 1) * n_features) if self._rows.class_major else slice(k, self.n_coef, self.n_logits)
-
-    def _positions(self, k: int) -> NDArray[np.intp]:
-        """Return where the parameters of logit k sit in the vector."""
-        positions = np.arange(self.n_params)
-        return np.concatenate([positions[: self.n_coef][self._coef_slice(k)], positions[self.n_coef :][k : k + 1]])
+    def _positions(self) -> NDArray[np.intp]:
+        """Return where the parameters of each logit sit in the vector, (n_logits, n_features), and the intercept last."""
+        coef, intercept = self._split(np.arange(self.n_params))
+        coef = coef if self._rows.class_major else coef.T
+        return np.column_stack([coef, intercept]) if self._fit_intercept else np.ascontiguousarray(coef)
 
     # -- the Hessian's class blocks --------------------------------------------------------------------------------
 
@@ -315,17 +303,47 @@ class Objective:
         """
         if not self._loss.shift_invariant:
             return
-        positions = np.stack([self._positions(k) for k in range(self.n_logits)])
+        positions = self._positions()
         if self._alpha > 0:
             positions = positions[:, self._rows.n_features :]
         curvature = hessian[positions, positions].mean(axis=0) / self.n_logits
-        for row in positions:
-            for column in positions:
-                hessian[row, column] += curvature
+        hessian[positions[:, None], positions[None]] += curvature
 
 
-def _mirror(hessian: NDArray[np.float64], positions: list[NDArray[np.intp]]) -> None:
-    """Fill the blocks above the block diagonal with the transposes of those below."""
-    for k, row in enumerate(positions):
-        for column in positions[:k]:
-            hessian[np.ix_(column, row)] = hessian[np.ix_(row, column)].T
+def add_narrow_blocks(
+    design: NDArray[np.float64],
+    pair_weight: NDArray[np.float64],
+    pairs: Segment,
+    *,
+    positions: NDArray[np.intp],
+    hessian: NDArray[np.float64],
+) -> None:
+    """Add the blocks of pairs of logits, numbered as ``kernels.curvatures`` does, to the Hessian."""
+    gram = np.empty((positions.shape[1], positions.shape[1]))
+    kernels.add_hessian_blocks(design, pair_weight, *pairs, positions, gram, hessian)
+
+
+def add_wide_blocks(
+    design: NDArray[np.float64],
+    pair_weight: NDArray[np.float64],
+    pairs: Segment,
+    *,
+    positions: NDArray[np.intp],
+    hessian: NDArray[np.float64],
+) -> None:
+    """Do as ``add_narrow_blocks`` by BLAS."""
+    rows, columns = np.tril_indices(len(positions))
+    for pair in range(*pairs):
+        k, other = rows[pair], columns[pair]
+        block = weighted_gram(design, pair_weight[pair])
+        hessian[np.ix_(positions[k], positions[other])] += block
+        if k != other:
+            hessian[np.ix_(positions[other], positions[k])] += block
+
+
+def weighted_gram(design: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``design.T @ diag(weight) @ design``; at half the cost where the weights have one sign."""
+    if weight.min(initial=0) < 0 < weight.max(initial=0):
+        return (design * weight[:, None]).T @ design
+    part = design * np.sqrt(np.abs(weight))[:, None]
+    return part.T @ part if weight.sum() >= 0 else -(part.T @ part)

@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone
 
 import reference
+from sksoftmax import kernels
 from sksoftmax.blocks import as_rows
 from sksoftmax.losses import LOSSES, CrossEntropy, Targets
 from sksoftmax.penalties import PENALTIES
@@ -90,7 +91,10 @@ class TestLoss:
         )
         np.testing.assert_allclose(out[0].T, expected, atol=1e-8)
         product = np.zeros_like(logits)
-        for k, other, weights in bound.hessian_entries(logits.copy(), 0, len(logits)):
+        pairs = np.stack(np.tril_indices(bound.n_logits), axis=1)
+        pair_weight = np.empty((len(pairs), len(logits)))
+        kernels.curvatures(bound.arguments[0], bound.weight, 0, len(logits), logits.copy(), pair_weight)
+        for (k, other), weights in zip(pairs, pair_weight, strict=True):
             product[:, k] += weights * direction[:, other]
             if k != other:
                 product[:, other] += weights * direction[:, k]
