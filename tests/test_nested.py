@@ -1,0 +1,266 @@
+"""Fits inside joblib's back-ends, within the limits of others, and interrupted in the middle by a signal."""
+
+import multiprocessing
+import signal
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed, parallel_config
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import classifier as classifier_module
+from sksoftmax.solvers import SOLVERS
+
+pytestmark = pytest.mark.large
+
+BACKENDS = [
+    "threading",
+    "loky",
+    pytest.param(
+        "multiprocessing",
+        marks=[
+            pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork"),
+            # Newer Pythons advise against what this is about.
+            pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+        ],
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """Rows enough for three segments and few enough for several fits."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(16_000, 40))
+    return X, (X @ rng.normal(size=(40, 5)) + rng.gumbel(size=(16_000, 5))).argmax(axis=1)
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    """Let fits in this process take two threads however many cores there are."""
+    monkeypatch.setattr(classifier_module, "_openmp_effective_n_threads", lambda: 2)
+
+
+def blas_threads():
+    return [library["num_threads"] for library in ThreadpoolController().info() if library["user_api"] == "blas"]
+
+
+def our_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("sksoftmax")]
+
+
+USE_MATRIX_PRODUCTS = ["block-lbfgs", "newton-cholesky"]
+
+
+# -- joblib ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_fits_in_any_backend_are_the_sequential_bits_also_in_warm_pools(problem, backend):
+    X, y = problem
+    # In threads of one process BLAS has its threads again once the first of overlapping fits ends: the test after this one.
+    solvers = [name for name in SOLVERS if backend != "threading" or name not in USE_MATRIX_PRODUCTS]
+    fits = [SoftmaxRegressionClassifier(C, solver=solver, tol=1e-2) for solver in solvers for C in (0.01, 1.0)]
+    expected = [clone(clf).fit(X, y) for clf in fits]
+    before = blas_threads()
+    with Parallel(n_jobs=2, backend=backend) as pool:
+        for _ in range(2):
+            for fitted, alone in zip(pool(delayed(clf.fit)(X, y) for clf in fits), expected, strict=True):
+                np.testing.assert_array_equal(fitted.coef_, alone.coef_)
+                np.testing.assert_array_equal(fitted.intercept_, alone.intercept_)
+    assert our_threads() == []
+    assert blas_threads() == before
+
+
+@pytest.mark.xfail(reason="the first of overlapping fits that ends gives BLAS its threads back", strict=True)
+@pytest.mark.skipif(all(n == 1 for n in blas_threads()), reason="BLAS has one thread on this machine")
+def test_blas_stays_at_one_thread_until_the_last_of_overlapping_fits_ends(problem, two_threads, monkeypatch):
+    """Products of other threads are other bits: a fit would depend on what ran beside it."""
+    X, y = problem
+    report = classifier_module.FitProgress.report
+    inside, other_ended, seen = threading.Event(), threading.Event(), []
+
+    def watch(self, params, iteration):
+        if threading.current_thread() is threading.main_thread():
+            inside.set()
+            assert other_ended.wait(timeout=60)
+            seen.append(set(blas_threads()))
+        else:
+            assert inside.wait(timeout=60)
+        return report(self, params, iteration)
+
+    def other():
+        SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2).fit(X, y)
+        other_ended.set()
+
+    monkeypatch.setattr(classifier_module.FitProgress, "report", watch)
+    begun = threading.Thread(target=other)  # the first to limit BLAS, and the first to end
+    thread_pool = classifier_module.thread_pool
+    holds = threading.Event()
+
+    @contextmanager
+    def announced(n_threads):
+        with thread_pool(n_threads) as pool:
+            holds.set()
+            yield pool
+
+    monkeypatch.setattr(classifier_module, "thread_pool", announced)
+    begun.start()
+    assert holds.wait(timeout=60)
+    SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2).fit(X, y)
+    begun.join(timeout=60)
+    assert seen
+    assert all(threads == {1} for threads in seen)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_grid_search_in_any_backend_is_the_sequential_one(problem, backend):
+    X, y = problem
+    search = GridSearchCV(SoftmaxRegressionClassifier(tol=1e-2), {"C": [0.001, 0.1, 10.0]}, cv=3)
+    expected = clone(search).fit(X, y)
+    with parallel_config(backend=backend, n_jobs=2):
+        nested = clone(search).fit(X, y)
+    for key in expected.cv_results_:
+        if key.startswith("split"):
+            np.testing.assert_array_equal(nested.cv_results_[key], expected.cv_results_[key])
+    assert nested.best_params_ == expected.best_params_
+    np.testing.assert_array_equal(nested.best_estimator_.coef_, expected.best_estimator_.coef_)
+
+
+def threads_during(clf, X, y):
+    """Return the most threads of ours that ran while clf was fitted, seen once an iteration."""
+    from sksoftmax import classifier  # here: the other process has a module of its own
+
+    seen = []
+    report = classifier.FitProgress.report
+
+    def watch(self, params, iteration):
+        names = [thread.name for thread in threading.enumerate()]
+        seen.append(sum(name.startswith("sksoftmax") for name in names))
+        return report(self, params, iteration)
+
+    classifier.FitProgress.report = watch
+    try:
+        clf.fit(X, y)
+    finally:
+        classifier.FitProgress.report = report
+    return max(seen)
+
+
+@pytest.mark.parametrize("solver", list(SOLVERS))
+def test_as_many_threads_run_as_limits_allow(problem, solver):
+    clf = SoftmaxRegressionClassifier(solver=solver, tol=1e-2)
+    with threadpool_limits(1):
+        assert threads_during(clf, *problem) == 0
+    with threadpool_limits(1, user_api="openmp"):
+        assert threads_during(clf, *problem) == 0
+    with threadpool_limits(2, user_api="openmp"):
+        assert 1 <= threads_during(clf, *problem) <= 2  # one, where it was idle again before the next segment came
+
+
+def test_workers_of_loky_keep_to_their_share_of_the_cores(problem):
+    clf = SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2)
+    with parallel_config(backend="loky", n_jobs=2, inner_max_num_threads=1):
+        assert Parallel()(delayed(threads_during)(clf, *problem) for _ in range(2)) == [0, 0]
+
+
+# -- interrupts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signals to threads")
+@pytest.mark.parametrize("solver", ["auto", *SOLVERS])
+def test_a_signal_ends_a_fit_within_an_iteration_and_leaves_nothing(problem, solver, two_threads, monkeypatch):
+    """Sent as Ctrl-C is, once the second iteration has ended; the third may end, and then waits for it."""
+    X, y = problem
+    clf = SoftmaxRegressionClassifier(solver=solver, tol=0.0)
+    before = blas_threads()
+    second, sent = threading.Event(), threading.Event()
+    ended = []
+
+    def send():
+        if second.wait(timeout=60):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            sent.set()
+
+    def watch(self, params, iteration):
+        ended.append(iteration)
+        if len(ended) == 2:
+            second.set()
+        if len(ended) == 3:
+            sent.wait(timeout=60)
+        return False
+
+    sender = threading.Thread(target=send)
+    with monkeypatch.context() as patched:
+        patched.setattr(classifier_module.FitProgress, "report", watch)
+        sender.start()
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(X, y)
+        sender.join()
+    assert 2 <= len(ended) <= 3
+    assert our_threads() == []
+    assert blas_threads() == before
+    assert not hasattr(clf, "coef_")
+    assert not hasattr(clf, "n_features_in_")
+    clf.set_params(tol=1e-3)
+    fresh = clone(clf).fit(X, y)
+    clf.fit(X, y)
+    np.testing.assert_array_equal(clf.coef_, fresh.coef_)
+    np.testing.assert_array_equal(clf.intercept_, fresh.intercept_)
+    assert clf.n_iter_ == fresh.n_iter_
+
+
+@pytest.mark.parametrize("solver", list(SOLVERS))
+def test_an_interrupt_in_a_callback_leaves_nothing(problem, solver, two_threads, monkeypatch):
+    X, y = problem
+    before = blas_threads()
+    clf = SoftmaxRegressionClassifier(solver=solver, tol=1e-2)
+
+    def interrupt(self, params, iteration):
+        assert 1 <= len(our_threads()) <= 2
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(classifier_module.FitProgress, "report", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(X, y)
+    assert our_threads() == []
+    assert blas_threads() == before
+    np.testing.assert_array_equal(clf.fit(X, y).coef_, clone(clf).fit(X, y).coef_)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cholesky"])
+def test_an_interrupt_in_one_of_two_overlapping_fits_leaves_the_other(problem, solver, two_threads, monkeypatch):
+    """The first waits inside an iteration until the second has been interrupted."""
+    X, y = problem
+    before = blas_threads()
+    expected = SoftmaxRegressionClassifier(solver=solver, tol=1e-2).fit(X, y)
+    started, interrupted = threading.Event(), threading.Event()
+    report = classifier_module.FitProgress.report
+    first, result = SoftmaxRegressionClassifier(solver=solver, tol=1e-2), []
+
+    def wait_or_interrupt(self, params, iteration):
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        started.set()
+        assert interrupted.wait(timeout=60)
+        return report(self, params, iteration)
+
+    monkeypatch.setattr(classifier_module.FitProgress, "report", wait_or_interrupt)
+    thread = threading.Thread(target=lambda: result.append(first.fit(X, y)))
+    thread.start()
+    try:
+        assert started.wait(timeout=60)
+        with pytest.raises(KeyboardInterrupt):
+            SoftmaxRegressionClassifier(solver=solver, tol=1e-2).fit(X, y)
+    finally:
+        interrupted.set()
+        thread.join(timeout=60)
+    assert our_threads() == []
+    assert blas_threads() == before
+    np.testing.assert_array_equal(result[0].coef_, expected.coef_)
