@@ -7,8 +7,10 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 
 import numba
 import numpy as np
@@ -70,11 +72,14 @@ def table(rows: list[Row], unit: str, scale: float) -> str:
     return "\n".join(lines)
 
 
-def heading() -> str:
-    """Return what the numbers were measured with, where and when."""
-    versions = ", ".join(f"{module.__name__} {module.__version__}" for module in (sksoftmax, sklearn, np, scipy, numba))
+def heading(*optional: str) -> str:
+    """Return what the numbers were measured with, where and when; of the optional packages those that are installed."""
+    versions = [f"{module.__name__} {module.__version__}" for module in (sksoftmax, sklearn, np, scipy, numba)]
+    for package in optional:
+        with suppress(metadata.PackageNotFoundError):
+            versions.append(f"{package} {metadata.version(package)}")
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {versions}; "
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {', '.join(versions)}; "
         f"{os.cpu_count()} CPUs ({_cpu()}), {platform.system()}, load average {os.getloadavg()[0]:.1f} at the start"
     )
 
