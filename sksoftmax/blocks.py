@@ -32,6 +32,9 @@ MAX_BLOCK_ROWS = 4096
 MAX_SEGMENTS = 16
 # Below this many multiplications a segment costs less than handing it to a thread.
 SEGMENT_WORK = 2**20
+# Of the head of sparse columns: how many passes over the rows it may cost, and its least length.
+HEAD_PASSES = 8
+MIN_HEAD = 64
 
 Segment = tuple[int, int]
 """Where a thread's rows start and stop."""
@@ -89,6 +92,14 @@ class RowBlocks(ABC):
         """Add the Hessian of a loss over a segment times direction to out; as ``sum_loss``."""
 
     @abstractmethod
+    def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
+        """Add the diagonal of the Hessian of a loss over a segment to out; as ``sum_loss``."""
+
+    @abstractmethod
+    def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
+        """Return the columns, ascending, that lie together so often that their common curvature matters, and their rows."""
+
+    @abstractmethod
     def dense(self, start: int, stop: int) -> NDArray:
         """Return rows start:stop as a dense array, possibly a view."""
 
@@ -142,6 +153,15 @@ class DenseRows(RowBlocks):
         number, *_, weight, _ = loss
         kernels.hessian_product_dense(self._X, number, weight, coef, intercept, direction, segment, block, out)
 
+    def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
+        logits = self.block(len(intercept))
+        number, *_, weight, _ = loss
+        squares = np.empty((len(logits), self.n_features), dtype=self.dtype)
+        kernels.sum_curvature_dense(self._X, number, weight, coef, intercept, segment, (logits, squares), out)
+
+    def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
+        return np.arange(self.n_features), self
+
     def dense(self, start: int, stop: int) -> NDArray:
         return self._X[start:stop]
 
@@ -172,6 +192,20 @@ class CSRRows(RowBlocks):
         number, *_, weight, _ = loss
         kernels.hessian_product_csr(*self._arrays, number, weight, coef, intercept, direction, segment, block, out)
 
+    def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
+        number, *_, weight, _ = loss
+        kernels.sum_curvature_csr(*self._arrays, number, weight, coef, intercept, segment, self.block(len(intercept)), out)
+
+    def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
+        # As many that the products of the head's columns cost about as much as a few passes over the rows.
+        n_columns = int(np.sqrt(HEAD_PASSES * n_logits * self.n_stored / max(self.n_rows, 1)))
+        n_columns = max(n_columns, MIN_HEAD)
+        if n_columns >= self.n_features:
+            return np.arange(self.n_features), self
+        weight = np.bincount(self._X.indices, np.square(self._X.data, dtype=np.float64), minlength=self.n_features)
+        columns = np.sort(np.argsort(-weight, kind="stable")[:n_columns])
+        return columns, CSRRows(sparse.csr_array(self._X)[:, columns])
+
     def dense(self, start: int, stop: int) -> NDArray:
         return self._X[start:stop].toarray()
 
@@ -189,36 +223,40 @@ def _read_only(array: NDArray) -> NDArray:
 
 
 class _SingleThreadedBLAS:
-    """Holds BLAS at one thread during a fit and gives back what it had, also when fits in several threads overlap.
+    """Holds BLAS at one thread from the first of fits that overlap, in several threads, to the last; then gives it back.
 
-    Our threads already fill the cores, and the threads of BLAS spin on for a while after each call. The limit is the
-    process's: of overlapping fits, each but the first finds it at one, and the one that ends last would leave it there.
+    Our threads already fill the cores, and the threads of BLAS spin on for a while after each call. Products of other threads
+    are other bits, too: the limit is the process's, and a fit must not depend on which of its neighbours ends first.
+
+    threadpoolctl lets no thread touch the limit of OpenBLAS that another one, still alive, has set and not left by ``with``.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: list[Any] = []
+        self._running = 0
         self._first: Any = None
-        self._overlap = False
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
+            # Where OpenBLAS runs on OpenMP its limit is a thread's own, which that thread has to give back.
+            own = _threadpools_of_threads().limit(limits=1, user_api="blas")
+            own.__enter__()
+            # Not by ``with``, which would give back at its end.
             limits = _threadpools().limit(limits=1, user_api="blas")
-            limits.__enter__()
-            if not self._held:
-                self._first, self._overlap = limits, False
-            else:
-                self._overlap = True
-            self._held.append(limits)
+            if self._running == 0:
+                self._first = limits
+            self._running += 1
         try:
             yield
         finally:
             with self._lock:
-                limits.__exit__(None, None, None)
-                self._held.remove(limits)
-                if self._overlap and not self._held:
-                    # In a new thread: threadpoolctl lets none touch the limit that another one, still alive, has set.
+                self._running -= 1
+                if self._running == 0 and limits is self._first:
+                    limits.restore_original_limits()
+                own.__exit__(None, None, None)  # lets other threads set the limits from here on
+                if self._running == 0 and limits is not self._first:
+                    # In a new thread: this one's own limits are not those of the first.
                     _in_a_thread(self._first.restore_original_limits)
 
 
@@ -230,6 +268,11 @@ def _in_a_thread(function: Callable[[], Result]) -> Result:
 @cache
 def _threadpools() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+@cache
+def _threadpools_of_threads() -> ThreadpoolController:
+    return _threadpools().select(threading_layer="openmp")
 
 
 _single_threaded_blas = _SingleThreadedBLAS()

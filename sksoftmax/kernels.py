@@ -273,6 +273,22 @@ def cross_entropy_curvatures(logits, weight, start, stop, out):
             pair += 1
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def cross_entropy_curvature(logits, n_rows):
+    """Replace logits by the second derivatives of the rows' cross-entropy by each, ``p (1 - p)``."""
+    n_logits = logits.shape[1]
+    for i in range(n_rows):
+        if n_logits == 1:
+            decay = np.exp(-abs(np.float64(logits[i, 0])))
+            logits[i, 0] = decay / ((1.0 + decay) * (1.0 + decay))
+            continue
+        leader = _leader(logits, i)
+        rest = _softmax_row(logits, i, leader)
+        for k in range(n_logits):
+            logits[i, k] *= 1.0 - logits[i, k]
+        logits[i, leader] = rest / ((1.0 + rest) * (1.0 + rest))
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # the loss of a block, whichever loss it is: a new loss is a number here and a branch in each function
 
@@ -304,6 +320,21 @@ def _hessian_product_block(loss, weight, start, stop, logits, direction):
     """Turn direction, on logits, into the weighted Hessian times it."""
     if loss == CROSS_ENTROPY:
         cross_entropy_hessian_product(logits, direction, weight, start, stop)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def curvature(loss, logits, n_rows):
+    """Replace logits by the second derivatives of the rows' losses by each, without their weights."""
+    if loss == CROSS_ENTROPY:
+        cross_entropy_curvature(logits, n_rows)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _weighted_curvature(loss, weight, start, stop, logits):
+    curvature(loss, logits, stop - start)
+    for i in range(stop - start):
+        for k in range(logits.shape[1]):
+            logits[i, k] *= weight[start + i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -512,6 +543,20 @@ def hessian_product_dense(X, loss, weight, coef, intercept, direction, segment, 
         project_dense(X, change, start, stop, out[0], out[1])
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def sum_curvature_dense(X, loss, weight, coef, intercept, segment, block, out):
+    """Add the Hessian's diagonal over the rows of segment to out; ``block`` is (logits, squares), these like rows of X."""
+    logits, squares = block
+    for start in range(segment[0], segment[1], len(logits)):
+        stop = min(start + len(logits), segment[1])
+        score_dense(X, coef, intercept, start, stop, logits)
+        _weighted_curvature(loss, weight, start, stop, logits)
+        for i in range(stop - start):
+            for j in range(X.shape[1]):
+                squares[i, j] = X[start + i, j] * X[start + i, j]
+        project_dense(squares, logits, 0, stop - start, out[0], out[1])
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # CSR rows
 
@@ -576,6 +621,23 @@ def hessian_product_csr(data, indices, indptr, loss, weight, coef, intercept, di
         score_csr(data, indices, indptr, direction[0], direction[1], start, stop, change)
         _hessian_product_block(loss, weight, start, stop, logits, change)
         project_csr(data, indices, indptr, change, start, stop, out[0], out[1])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def sum_curvature_csr(data, indices, indptr, loss, weight, coef, intercept, segment, logits, out):
+    """Add the Hessian's diagonal over the rows of segment to out; coefficients are (n_features, n_logits)."""
+    n_logits = logits.shape[1]
+    for start in range(segment[0], segment[1], len(logits)):
+        stop = min(start + len(logits), segment[1])
+        score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
+        _weighted_curvature(loss, weight, start, stop, logits)
+        for i in range(stop - start):
+            for p in range(indptr[start + i], indptr[start + i + 1]):
+                square, sums = np.float64(data[p]) * np.float64(data[p]), out[0][indices[p]]
+                for k in range(n_logits):
+                    sums[k] += square * logits[i, k]
+            for k in range(n_logits):
+                out[1][k] += logits[i, k]
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -70,10 +70,6 @@ class BoundLoss(ABC):
     arguments: tuple[int, NDArray[np.int32], NDArray, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
     @abstractmethod
-    def curvature(self, logits: NDArray[np.float64], start: int, stop: int) -> tuple[NDArray, NDArray]:
-        """Return the rows' second derivatives by each logit, (rows, n_logits), without their weights, and the weights."""
-
-    @abstractmethod
     def vanishes_along(self, logits: NDArray, start: int, stop: int) -> bool:
         """Return whether multiplying these logits of rows start:stop by a growing number takes their loss to zero."""
 
@@ -179,12 +175,6 @@ class _BoundCrossEntropy(BoundLoss):
             targets.weight,
             np.array([smoothing]),
         )
-
-    def curvature(self, logits: NDArray[np.float64], start: int, stop: int) -> tuple[NDArray, NDArray]:
-        proba = _two_logits(logits)
-        kernels.softmax(proba, len(proba))
-        proba = proba[:, 1:] if self.n_logits == 1 else proba
-        return np.asfortranarray(proba * (1 - proba)), self.weight[start:stop]
 
     def vanishes_along(self, logits: NDArray, start: int, stop: int) -> bool:
         if self._smoothing > 0:

@@ -16,9 +16,9 @@ its transpose for CSR rows), then the intercept if there is one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 
 import numpy as np
@@ -26,16 +26,19 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy
 
 from . import kernels
-from .blocks import Pair, RowBlocks, Segment, map_in_order
+from .blocks import Item, Pair, RowBlocks, Segment, map_in_order
+from .curvature import ClassCurvature, design_matrix
 from .losses import BoundLoss
 from .penalties import Penalty
 
 # Rows per step of the dense Hessian: long enough for BLAS, short enough to be a small temporary.
 HESSIAN_ROWS = 1024
-# Numbers per step of the class blocks: products long enough to outweigh adding them up, temporaries small beside X.
+# Numbers per step: temporaries stay small beside X.
 BLOCKS_NUMBERS = 2**21
 # Features from which one block of it is worth handing to a thread.
 HESSIAN_FEATURES = 32
+# Columns of a single logit's Hessian that are added at a time: wide enough for BLAS, small beside the matrix.
+PANEL = 256
 
 
 class Objective:
@@ -71,14 +74,14 @@ class Objective:
         self._penalty = penalty
         self._alpha = alpha
         self._fit_intercept = fit_intercept
+        self.n_rows = rows.n_rows
         self.n_logits = loss.n_logits
         self.n_coef = loss.n_logits * rows.n_features
         self.n_params = self.n_coef + fit_intercept * loss.n_logits
         self._segments = rows.segments(loss.n_logits, per_segment=self.n_coef)
         self._n_threads = n_threads
         self._pool = pool if len(self._segments) > 1 else None
-        self._hessian_pool = pool if rows.n_features >= HESSIAN_FEATURES else None
-        self._kept_gram: NDArray[np.float64] | None = None
+        self._given_pool = pool
         self._spare: list[NDArray[np.float64]] = []  # partial gradients, kept between evaluations
 
     def rounding(self, value: float) -> float:
@@ -194,7 +197,7 @@ class Objective:
             # In float32 a probability near one rounds to one, and the curvature that a raw column lives on is lost.
             pair_weight = np.empty((n_pairs, stop - start))
             kernels.curvatures(number, weight, start, stop, logits.astype(np.float64, copy=False), pair_weight)
-            design = self._design(start, stop).astype(np.float64, copy=False)
+            design = design_matrix(self._rows, start, stop, self._fit_intercept).astype(np.float64, copy=False)
             blocks = partial(add, design, pair_weight, positions=positions, hessian=hessian)
             for _ in map_in_order(self._pool, n_parts, blocks, parts):
                 pass
@@ -216,96 +219,95 @@ class Objective:
         """Whether adding one vector to every class's parameters leaves the loss as it is."""
         return self._loss.shift_invariant
 
-    def by_class(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return params as (n_logits, n_features), with the intercept as a last column if there is one."""
-        coef, intercept = self._split(params)
-        coef = coef if self._rows.class_major else coef.T
-        return np.column_stack([coef, intercept]) if self._fit_intercept else coef
+    @cached_property
+    def _curvature(self) -> ClassCurvature:
+        rows, loss = self._rows, self._loss
+        return ClassCurvature(rows, loss, fit_intercept=self._fit_intercept, pool=self._given_pool, n_threads=self._n_threads)
 
-    def from_classes(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Undo ``by_class``."""
-        n_features = self._rows.n_features
-        return self.pack(rows[:, :n_features], rows[:, n_features] if self._fit_intercept else rows[:, 0])
+    @property
+    def head_width(self) -> int:
+        """Order of the class blocks: the columns of the head (all, if the rows are dense) and the intercept."""
+        return self._curvature.width
 
-    def class_blocks(self, params: NDArray[np.float64], *, max_bytes: int) -> NDArray[np.float64]:
-        """Return the diagonal blocks of the Hessian at params, (n_logits, m, m) in the order of ``by_class``.
+    @property
+    def head_is_all(self) -> bool:
+        """Whether no column is left out of the head."""
+        return len(self._curvature.columns) == self._rows.n_features
 
-        An approximation for preconditioning, in X's own precision: rows that are all but decided about a class, their
-        curvature below a hundredth, enter its block through their total curvature times the Gram matrix. If the blocks would
-        take more than max_bytes, the result is one block, (1, m, m), of the classes' mean curvature.
-        """
-        width = self._rows.n_features + self._fit_intercept
-        shared = 8 * self.n_logits * width**2 > max_bytes
-        coef, intercept = self._kernel_params(params)
-        blocks = np.zeros((1 if shared else self.n_logits, width, width))
-        decided = np.zeros(len(blocks))
-        gram = self._gram()
-        n_rows = self._step_rows(width)
-        for start in range(0, self._rows.n_rows, n_rows):
-            stop = min(start + n_rows, self._rows.n_rows)
-            logits = np.empty((stop - start, self.n_logits), dtype=self._rows.dtype)
-            self._rows.score(coef, intercept, start, stop, logits)
-            curvature, weight = self._loss.curvature(logits.astype(np.float64, copy=False), start, stop)
-            curvature = curvature.mean(axis=1, keepdims=True) if shared else curvature
-            block = self._design(start, stop)
-
-            def add(k: int, block: NDArray = block, curvature: NDArray = curvature, weight: NDArray = weight) -> None:
-                own = np.where(weight > 0, curvature[:, k], 0)
-                # Where all are alike, as at zero coefficients, the Gram matrix says it all.
-                alike = np.min(own, where=weight > 0, initial=1) >= 0.9 * own.max()
-                chosen = np.flatnonzero(own > (np.inf if alike else 0.01))
-                shares = weight[chosen] * own[chosen]
-                part = block[chosen] * np.sqrt(shares)[:, None].astype(block.dtype)
-                blocks[k] += part.T @ part
-                decided[k] += weight @ own - shares.sum()
-
-            for _ in map_in_order(self._hessian_pool, 2 * self._n_threads, add, range(len(blocks))):
-                pass
-        blocks += decided[:, None, None] * gram
+    def class_blocks(self, params: NDArray[np.float64], *, shared: bool = False) -> NDArray[np.float64]:
+        """Return the diagonal blocks of the Hessian at params, about, as ``ClassCurvature.blocks`` has them."""
+        blocks = self._curvature.blocks(*self._kernel_params(params), shared=shared)
         if self._alpha > 0:
-            diagonal = np.arange(self._rows.n_features)
-            curvature = self._penalty.hessian_diagonal(self.n_coef)[: self._rows.n_features]
-            blocks[:, diagonal, diagonal] += self._alpha * curvature
+            diagonal = np.arange(len(self._curvature.columns))
+            blocks[:, diagonal, diagonal] += self._alpha * self._penalty.hessian_diagonal(len(diagonal))
         return blocks
 
-    def _gram(self) -> NDArray[np.float64]:
-        """Return the weighted Gram matrix of the rows, with the intercept's column of ones; kept."""
-        if self._kept_gram is None:
-            width = self._rows.n_features + self._fit_intercept
-            self._kept_gram = np.zeros((width, width))
-            n_rows = self._step_rows(width)
-            segments = [(start, min(start + n_rows, self._rows.n_rows)) for start in range(0, self._rows.n_rows, n_rows)]
+    def class_diagonals(self, params: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the curvature at params along the columns v of basis, (head_width, m), for each class: (n_logits, m)."""
+        diagonals = self._curvature.diagonals(*self._kernel_params(params), basis)
+        if self._alpha > 0:
+            penalised = basis[: len(self._curvature.columns)]
+            diagonals += self._alpha * self._penalty.hessian_diagonal(len(penalised)) @ penalised**2
+        return diagonals
 
-            def gram(segment: Segment) -> NDArray[np.float64]:
-                part = self._design(*segment)
-                part *= np.sqrt(self._loss.weight[segment[0] : segment[1], None]).astype(part.dtype)
-                return part.T @ part
+    def gram(self) -> NDArray[np.float64]:
+        """Return the weighted Gram matrix of the head's columns and the intercept's ones; not to be modified."""
+        return self._curvature.gram
 
-            for part in map_in_order(self._hessian_pool, self._n_threads, gram, segments):
-                self._kept_gram += part
-        return self._kept_gram
+    def hessian_diagonal(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the diagonal of the Hessian at params."""
+        coef, intercept = self._kernel_params(params)
 
-    def _step_rows(self, width: int) -> int:
-        """Return the rows per step of the class blocks; several arrays of these rows by the logits exist at a time."""
-        return int(np.clip(BLOCKS_NUMBERS // max(width, 16 * self.n_logits), 256, 4096))
+        def add(segment: Segment, out: Pair) -> float:
+            self._rows.sum_curvature(self._loss.arguments, coef, intercept, segment, out)
+            return 0.0
 
-    def _design(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Return a new dense copy of rows start:stop, with a last column of ones if there is an intercept."""
-        design = np.ones((stop - start, self._rows.n_features + self._fit_intercept), dtype=self._rows.dtype)
-        design[:, : self._rows.n_features] = self._rows.dense(start, stop)
-        return design
+        _, diagonal = self._sum(add)
+        if self._alpha > 0:
+            diagonal[: self.n_coef] += self._alpha * self._penalty.hessian_diagonal(self.n_coef)
+        return diagonal
+
+    def head(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what vector holds for the head and the intercept, (n_logits, head_width)."""
+        coef, intercept = self._split(vector)
+        coef = coef if self._rows.class_major else coef.T
+        if not self.head_is_all:
+            coef = coef[:, self._curvature.columns]
+        return np.column_stack([coef, intercept]) if self._fit_intercept else np.ascontiguousarray(coef)
+
+    def set_head(self, vector: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
+        """Write rows, as ``head`` returns them, into vector."""
+        columns = self._curvature.columns if not self.head_is_all else slice(None)
+        coef, intercept = self._split(vector)
+        coef = coef if self._rows.class_major else coef.T
+        coef[:, columns] = rows[:, : len(self._curvature.columns)]
+        if self._fit_intercept:
+            intercept[:] = rows[:, -1]
+
+    def centre(self, vector: NDArray[np.float64]) -> None:
+        """Take from vector its mean over the classes, where the loss does not feel it."""
+        if not self._loss.shift_invariant:
+            return
+        coef, intercept = self._split(vector)
+        coef -= coef.mean(axis=0) if self._rows.class_major else coef.mean(axis=1)[:, None]
+        intercept -= intercept.mean()
+
+    def each(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
+        """Call function on each of items, in the objective's threads."""
+        for _ in map_in_order(self._given_pool, self._n_threads, function, items):
+            pass
 
     def fix_gauge(self, hessian: NDArray[np.float64]) -> None:
-        """Give the Hessian curvature along the shifts of all classes that the objective does not feel.
+        """Give the Hessian curvature along the shifts of all classes that the loss does not feel.
 
-        Adding one vector to every class's parameters leaves a softmax, and its gradient stays orthogonal to such shifts; the
-        added term makes the matrix invertible without changing the Newton step. Penalised coefficients need none.
+        Adding one vector to every class's parameters leaves a softmax, and its gradient is orthogonal to such shifts; so is
+        the penalty's where the parameters have no mean over the classes (``centre``). There the added term does not change
+        the Newton step, and makes the matrix invertible also in floating point: the penalty's own curvature along the shifts,
+        which may be 1e-2 beside 1e16 of large columns, would be lost in rounding.
         """
         if not self._loss.shift_invariant:
             return
         positions = self._positions()
-        if self._alpha > 0:
-            positions = positions[:, self._rows.n_features :]
         curvature = hessian[positions, positions].mean(axis=0) / self.n_logits
         hessian[positions[:, None], positions[None]] += curvature
 
@@ -332,6 +334,9 @@ def add_wide_blocks(
     hessian: NDArray[np.float64],
 ) -> None:
     """Do as ``add_narrow_blocks`` by BLAS."""
+    if len(positions) == 1:
+        add_gram(design, pair_weight[0], hessian)
+        return
     rows, columns = np.tril_indices(len(positions))
     for pair in range(*pairs):
         k, other = rows[pair], columns[pair]
@@ -347,3 +352,17 @@ def weighted_gram(design: NDArray[np.float64], weight: NDArray[np.float64]) -> N
         return (design * weight[:, None]).T @ design
     part = design * np.sqrt(np.abs(weight))[:, None]
     return part.T @ part if weight.sum() >= 0 else -(part.T @ part)
+
+
+def add_gram(design: NDArray[np.float64], weight: NDArray[np.float64], hessian: NDArray[np.float64]) -> None:
+    """Add ``design.T @ diag(weight) @ design`` to the Hessian of a single logit, whose weights are not negative.
+
+    In panels of columns: the whole product would be a second matrix of the Hessian's size.
+    """
+    part = design * np.sqrt(weight)[:, None]
+    for start in range(0, len(hessian), PANEL):
+        stop = start + PANEL
+        hessian[start:stop, start:stop] += part[:, start:stop].T @ part[:, start:stop]
+        beside = part[:, start:stop].T @ part[:, stop:]
+        hessian[start:stop, stop:] += beside
+        hessian[stop:, start:stop] += beside.T

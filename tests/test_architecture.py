@@ -14,7 +14,7 @@ ROOT = Path(sksoftmax.__file__).parent
 FLOORS = [
     {"kernels", "_optional", "_parameters"},
     {"losses", "penalties", "functional"},
-    {"objective", "blocks"},
+    {"objective", "curvature", "blocks"},
     {"solvers"},
     {"classifier", "targets", "progress"},
 ]

@@ -54,18 +54,13 @@ def our_threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith("sksoftmax")]
 
 
-USE_MATRIX_PRODUCTS = ["block-lbfgs", "newton-cholesky"]
-
-
 # -- joblib ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_fits_in_any_backend_are_the_sequential_bits_also_in_warm_pools(problem, backend):
     X, y = problem
-    # In threads of one process BLAS has its threads again once the first of overlapping fits ends: the test after this one.
-    solvers = [name for name in SOLVERS if backend != "threading" or name not in USE_MATRIX_PRODUCTS]
-    fits = [SoftmaxRegressionClassifier(C, solver=solver, tol=1e-2) for solver in solvers for C in (0.01, 1.0)]
+    fits = [SoftmaxRegressionClassifier(C, solver=solver, tol=1e-2) for solver in SOLVERS for C in (0.01, 1.0)]
     expected = [clone(clf).fit(X, y) for clf in fits]
     before = blas_threads()
     with Parallel(n_jobs=2, backend=backend) as pool:
@@ -77,11 +72,11 @@ def test_fits_in_any_backend_are_the_sequential_bits_also_in_warm_pools(problem,
     assert blas_threads() == before
 
 
-@pytest.mark.xfail(reason="the first of overlapping fits that ends gives BLAS its threads back", strict=True)
 @pytest.mark.skipif(all(n == 1 for n in blas_threads()), reason="BLAS has one thread on this machine")
 def test_blas_stays_at_one_thread_until_the_last_of_overlapping_fits_ends(problem, two_threads, monkeypatch):
     """Products of other threads are other bits: a fit would depend on what ran beside it."""
     X, y = problem
+    before = blas_threads()
     report = classifier_module.FitProgress.report
     inside, other_ended, seen = threading.Event(), threading.Event(), []
 
@@ -116,6 +111,7 @@ def test_blas_stays_at_one_thread_until_the_last_of_overlapping_fits_ends(proble
     begun.join(timeout=60)
     assert seen
     assert all(threads == {1} for threads in seen)
+    assert blas_threads() == before
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

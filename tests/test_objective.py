@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 import reference
-from sksoftmax.blocks import as_rows, thread_pool
+from sksoftmax.blocks import MIN_HEAD, as_rows, thread_pool
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
@@ -124,11 +124,11 @@ def test_class_blocks_are_the_hessians(make_problem, rng, container, n_classes, 
     objective = make_objective(container(X), labels, n_classes, weight=weight, fit_intercept=fit_intercept)
     for params in (np.zeros(objective.n_params), 0.4 * rng.normal(size=objective.n_params)):
         hessian = objective.hessian(params)
-        blocks = objective.class_blocks(params, max_bytes=2**20)
+        blocks = objective.class_blocks(params)
         for k, block in enumerate(blocks):
             positions = objective._positions()[k]
             np.testing.assert_allclose(block, hessian[np.ix_(positions, positions)], atol=1e-14)
-        (shared,) = objective.class_blocks(params, max_bytes=0)
+        (shared,) = objective.class_blocks(params, shared=True)
         np.testing.assert_allclose(shared, blocks.mean(axis=0), atol=1e-14)
 
 
@@ -137,7 +137,7 @@ def test_rows_that_are_decided_count_through_the_gram_matrix(make_problem):
     objective = make_objective(X, labels, 3, C=np.inf)
     params = objective.pack(40 * np.eye(3), np.zeros(3))
     hessian = objective.hessian(params)
-    for k, block in enumerate(objective.class_blocks(params, max_bytes=2**20)):
+    for k, block in enumerate(objective.class_blocks(params)):
         positions = objective._positions()[k]
         exact = hessian[np.ix_(positions, positions)]
         # The total curvature is kept; its direction is that of all rows, for the little that decided ones add.
@@ -149,11 +149,68 @@ def test_rows_that_are_decided_count_through_the_gram_matrix(make_problem):
 @LAYOUTS
 @CLASSES
 @INTERCEPT
-def test_from_classes_undoes_by_class(make_problem, rng, container, n_classes, fit_intercept):
+def test_set_head_undoes_head(make_problem, rng, container, n_classes, fit_intercept):
     X, labels, _ = make_problem(20, 4, n_classes)
     objective = make_objective(container(X), labels, n_classes, fit_intercept=fit_intercept)
     params = rng.normal(size=objective.n_params)
-    rows = objective.by_class(params)
-    assert rows.shape == (objective.n_logits, 4 + fit_intercept)
-    np.testing.assert_array_equal(objective.from_classes(rows), params)
+    rows = objective.head(params)
+    assert rows.shape == (objective.n_logits, objective.head_width) == (objective.n_logits, 4 + fit_intercept)
     np.testing.assert_array_equal(rows[0], params[objective._positions()[0]])
+    copy = np.zeros_like(params)
+    objective.set_head(copy, rows)
+    np.testing.assert_array_equal(copy, params)
+
+
+@CLASSES
+@INTERCEPT
+def test_the_head_of_sparse_rows_is_their_heaviest_columns(make_problem, rng, n_classes, fit_intercept):
+    X, labels, _ = make_problem(60, 200, n_classes)
+    X[rng.random(X.shape) < 0.9] = 0
+    heavy = np.sort(rng.permutation(200)[:MIN_HEAD])
+    X[:, heavy] *= 100
+    X[0, heavy] = 100
+    objective = make_objective(sparse.csr_array(X), labels, n_classes, fit_intercept=fit_intercept)
+    assert not objective.head_is_all
+    params = 0.1 * rng.normal(size=objective.n_params)
+    positions = objective._positions()
+    head = np.concatenate([positions[:, heavy], positions[:, 200:]], axis=1)
+    np.testing.assert_array_equal(objective.head(params), params[head])
+    zero = np.zeros(objective.n_params)
+    hessian = objective.hessian(zero)
+    for block, at in zip(objective.class_blocks(zero), head, strict=True):
+        np.testing.assert_allclose(block, hessian[np.ix_(at, at)], atol=1e-12 * np.abs(hessian).max())
+    copy = params.copy()
+    objective.set_head(copy, np.zeros(head.shape))
+    assert np.all(copy[head] == 0)
+    assert np.count_nonzero(copy) == objective.n_params - head.size
+
+
+@LAYOUTS
+@CLASSES
+@INTERCEPT
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_diagonals_are_the_hessians(make_problem, rng, container, n_classes, fit_intercept, dtype):
+    X, labels, weight = make_problem(40, 4, n_classes)
+    X = X.astype(dtype)
+    objective = make_objective(container(X), labels, n_classes, weight=weight, fit_intercept=fit_intercept)
+    params = 0.4 * rng.normal(size=objective.n_params)
+    hessian = objective.hessian(params)
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    np.testing.assert_allclose(objective.hessian_diagonal(params), hessian.diagonal(), rtol=tolerance)
+    basis = rng.normal(size=(objective.head_width, 3)) * 10.0 ** rng.uniform(-3, 3, size=(objective.head_width, 1))
+    along = objective.class_diagonals(params, basis)
+    for k, at in enumerate(objective._positions()):
+        np.testing.assert_allclose(along[k], np.einsum("ij,ia,ja->a", hessian[np.ix_(at, at)], basis, basis), rtol=tolerance)
+
+
+@LAYOUTS
+@CLASSES
+@INTERCEPT
+def test_centring_takes_the_mean_over_the_classes(make_problem, rng, container, n_classes, fit_intercept):
+    X, labels, _ = make_problem(20, 4, n_classes)
+    objective = make_objective(container(X), labels, n_classes, fit_intercept=fit_intercept)
+    params = rng.normal(size=objective.n_params)
+    rows = params[objective._positions()]
+    objective.centre(params)
+    expected = rows - rows.mean(axis=0) if n_classes > 2 else rows
+    np.testing.assert_allclose(params[objective._positions()], expected, atol=1e-15)

@@ -11,7 +11,8 @@ from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
-from sksoftmax.solvers._base import max_norm
+from sksoftmax.solvers._base import centred, line_search, max_norm, rounding_seen
+from sksoftmax.solvers.newton_cholesky import newton_direction
 
 ALL = pytest.mark.parametrize("name", list(SOLVERS))
 
@@ -158,6 +159,29 @@ def test_a_start_at_the_optimum_stays(name, make_problem):
     np.testing.assert_allclose(again.params, first.params, atol=1e-8)
 
 
+@pytest.mark.parametrize("name", ["lbfgs", "newton-cg", "newton-cholesky"])
+def test_no_iteration_is_needed_to_know_the_optimum(name, make_problem):
+    objective = plain(make_problem)
+    best = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
+    solution = SOLVERS[name]().solve(objective, best.params, tol=1e-6, max_iter=0)
+    assert solution.converged, solution.message
+    assert solution.n_iter == 0
+    np.testing.assert_allclose(solution.params, best.params, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["newton-cg", "newton-cholesky"])
+def test_a_small_gradient_alone_is_not_the_optimum(name, make_problem):
+    """Of columns so small that their gradient is within the tolerance wherever it is taken."""
+    X, labels, _ = make_problem(80, 5, 3)
+    objective = make_objective(1e-6 * X, labels, 3, 1e-16, fit_intercept=False)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=0)
+    assert solution.gradient_norm <= 1e-4
+    assert not solution.converged
+    assert "promised to lower the objective by" in solution.message
+    assert "inf" not in solution.message
+    assert SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=50).value < solution.value - 0.1
+
+
 @ALL
 def test_tolerance_below_rounding_ends(name, make_problem):
     objective = plain(make_problem)
@@ -185,6 +209,61 @@ def test_newton_hands_a_singular_hessian_over(make_problem):
     assert solution.converged
     assert "singular Hessian" in solution.message
     assert solution.n_iter == len(solution.history) == lbfgs.n_iter
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("alpha", [0.0, 1e-2])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("kind", ["labels", "soft targets and class weights"])
+def test_the_newton_direction_is_that_of_the_hessian_without_curvature_along_shifts(
+    make_problem, rng, kind, container, alpha, n_classes, fit_intercept
+):
+    X, labels, weight = make_problem(60, 5, n_classes, noise=3.0)
+    proba, class_weight = rng.dirichlet(np.ones(n_classes), size=60), rng.uniform(0.5, 2, size=n_classes)
+    mass = weight * (proba @ class_weight if kind != "labels" else 1)
+    targets = {"labels": labels.astype(np.int32)} if kind == "labels" else {"proba": proba, "class_weight": class_weight}
+    bound = CrossEntropy().bind(Targets(n_classes, mass / mass.sum(), **targets))
+    objective = Objective(as_rows(container(X)), bound, L2(), alpha, fit_intercept=fit_intercept)
+    params = centred(objective, rng.normal(size=objective.n_params))
+    _, gradient = objective.value_and_gradient(params)
+    expected = -np.linalg.lstsq(objective.hessian(params), gradient, rcond=1e-12)[0]
+    np.testing.assert_allclose(newton_direction(objective, params, gradient), expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 16 * 18**2 - 1, 16 * 18**2])
+def test_newton_hands_over_what_would_take_more_memory_than_allowed(n_bytes, make_problem):
+    objective = plain(make_problem)
+    start = np.zeros(objective.n_params)
+    solution = NewtonCholesky(max_bytes=n_bytes).solve(objective, start, tol=1e-6, max_iter=100)
+    assert solution.converged
+    assert ("fell back: lbfgs converged" in solution.message) is (n_bytes < 16 * 18**2)
+    if n_bytes < 16 * 18**2:
+        lbfgs = LBFGS().solve(objective, start, tol=1e-6, max_iter=100)
+        assert solution.n_iter == len(solution.history) == lbfgs.n_iter
+        np.testing.assert_array_equal(solution.params, lbfgs.params)
+
+
+def test_a_line_search_takes_a_step_whose_decrease_rounding_hides():
+    """The slope at its end tells: the objective is convex."""
+
+    class Rounded:
+        def rounding(self, value):
+            return 0.0
+
+        def value_and_gradient(self, params):
+            return 1.0 + 1e-9 * (params[0] < 1), params.copy() - 0.5  # of (x - 0.5)² / 2 and an error that grows towards it
+
+    start, slope = np.array([1.0]), -0.25
+    found = line_search(Rounded(), start, 1.0, np.array([-0.5]) * 0.9, slope * 0.9)
+    np.testing.assert_allclose(found[0], 0.55)  # the first step tried
+
+
+def test_rounding_is_seen_where_a_convex_function_could_not_rise_so():
+    step = np.array([-0.5])
+    assert rounding_seen(1.0, 0.9, np.array([0.0]), step) == 0
+    assert rounding_seen(1.0, 1.2, np.array([-1.0]), step) == 0  # rises by less than the slope at the end
+    np.testing.assert_allclose(rounding_seen(1.0, 1.1, np.array([0.0]), step), 0.1)
 
 
 @ALL
@@ -216,11 +295,11 @@ def test_auto_takes_what_should_cost_least(n_rows, n_features, n_logits, expecte
 def test_a_start_off_centre_reaches_the_same_optimum(name, make_problem, rng):
     """Adding one vector to every class changes no probability: the penalty alone pulls it back."""
     objective = plain(make_problem)
-    start = objective.from_classes(np.tile(rng.normal(size=6), (3, 1)))
+    start = objective.pack(np.tile(rng.normal(size=5), (3, 1)), np.full(3, 0.7))
     solution = SOLVERS[name]().solve(objective, start, tol=1e-8, max_iter=1000)
     best = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
     assert solution.converged, solution.message
-    np.testing.assert_allclose(objective.by_class(solution.params)[:, :-1], objective.by_class(best.params)[:, :-1], atol=1e-6)
+    np.testing.assert_allclose(objective.unpack(solution.params)[0], objective.unpack(best.params)[0], atol=1e-6)
 
 
 @ALL

@@ -44,9 +44,9 @@ def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) ->
     --------
     >>> from sksoftmax.solvers import choose_solver
     >>> choose_solver(n_stored=150 * 4, n_rows=150, n_features=4, n_logits=3)
-    NewtonCholesky()
+    NewtonCholesky(max_bytes=8589934592)
     >>> choose_solver(n_stored=60_000 * 784, n_rows=60_000, n_features=784, n_logits=10)
-    BlockLBFGS(memory=20, max_bytes=268435456)
+    BlockLBFGS(memory=20, max_bytes=536870912)
     >>> choose_solver(n_stored=5_000_000, n_rows=100_000, n_features=50_000, n_logits=20)
     LBFGS(memory=10)
     """

@@ -149,6 +149,22 @@ def max_norm(vector: NDArray[np.float64]) -> float:
     return float(np.max(np.abs(vector)))
 
 
+def centred(objective: Objective, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return vector less its mean over the classes, which no step would change: the loss is the same, the penalty lower."""
+    vector = vector.copy()
+    objective.centre(vector)
+    return vector
+
+
+def rounding_seen(value: float, new_value: float, gradient: NDArray[np.float64], step: NDArray[np.float64]) -> float:
+    """Return how much of the change of value along step, which ended at gradient, can only be rounding.
+
+    A convex function rises by at most its slope at the end. In float32 the error is that of the logits, which no multiple of
+    the value bounds.
+    """
+    return max(0.0, new_value - value - float(gradient @ step))
+
+
 def line_search(
     objective: Objective,
     params: NDArray[np.float64],
@@ -160,19 +176,30 @@ def line_search(
 ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]] | None:
     """Return point, value and gradient of the first step from 1 downwards of sufficient decrease, or None.
 
-    A step that fails is followed by the minimum of the parabola through what is known, at least a tenth and at most half of
-    it. Sufficient is a decrease of 1e-4 of what the slope promises (Nocedal & Wright, "Numerical Optimization", section 3.1).
-    Where the promise is below the rounding error of the value, not to rise beyond that error is enough.
+    A step that fails is followed by the minimum of the cubic through what is known, at least a tenth and at most four fifths
+    of it. Sufficient is a decrease of 1e-4 of what the slope promises (Nocedal & Wright, "Numerical Optimization", chapter 3).
+    Where the promise is below the rounding error of the value, not to rise beyond that error is enough, or that the slope at
+    the end still falls by 1e-4 of that at the start: the objective is convex, and so has fallen by as much.
     """
     rounding = objective.rounding(value)
     step = 1.0
     for _ in range(max_trials):
         point = params + step * direction
         new_value, gradient = objective.value_and_gradient(point)
-        if new_value <= value + 1e-4 * step * slope + rounding:
+        new_slope = float(gradient @ direction)
+        if new_value <= value + 1e-4 * step * slope + rounding or new_slope <= 1e-4 * slope:
             return point, new_value, gradient
-        # Positive, as sufficient decrease failed; not a number where the value overflowed.
-        excess = new_value - value - step * slope
-        parabola = -slope * step**2 / (2 * excess) if np.isfinite(excess) else 0.0
-        step = min(max(parabola, step / 10), step / 2)
+        step = min(max(cubic_minimum(step, new_value - value, slope, new_slope), step / 10), 0.8 * step)
     return None
+
+
+def cubic_minimum(step: float, rise: float, slope: float, new_slope: float) -> float:
+    """Return where the cubic with these slopes at 0 and step, and this rise between them, is least; zero if it overflows.
+
+    Nocedal & Wright, "Numerical Optimization", equation 3.59.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        bend = slope + new_slope - 3 * rise / step
+        root = np.sqrt(np.maximum(bend * bend - slope * new_slope, 0.0))
+        least = step - step * (new_slope + root - bend) / (new_slope - slope + 2 * root)
+    return float(least) if np.isfinite(least) else 0.0

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 
 from ..objective import Objective
-from ._base import Callback, Solution, Solver, Trace, line_search, max_norm
+from ._base import Callback, Solution, Solver, Trace, centred, line_search, max_norm
+from ._preconditioner import Preconditioner
 
 Vector = NDArray[np.float64]
+
+
+class Pair(NamedTuple):
+    """A step, the gradient's change along it, that preconditioned, and 1 / (step @ change)."""
+
+    step: Vector
+    change: Vector
+    preconditioned: Vector
+    reciprocal: float
 
 
 @dataclass
@@ -27,19 +37,22 @@ class BlockLBFGS(Solver):
     the penalty pulls back. The blocks see scale and correlation of the columns, L-BFGS learns how the classes are coupled.
 
     Making the blocks costs about ``n_rows * n_features²`` operations for each class that a row is undecided about, and
-    ``n_classes * n_features²`` numbers of memory; it is done at the start and after 3, 8, 15, 30, 60, … iterations. An
-    iteration is one pass over X as in plain L-BFGS, and some tens of them are usual where that takes hundreds or thousands.
-    Where the blocks would take more than ``max_bytes``, one block with the mean curvature of the classes serves them all.
+    ``n_classes * n_features²`` numbers of memory. An iteration is one pass over X as in plain L-BFGS, and some tens of them
+    are usual where that takes hundreds or thousands. At the start, where the classes are alike, one block serves them all;
+    they are made anew after 12, 30, 75, … iterations, or 6, 12, 24, … where that is cheap.
 
-    Stops when the gradient is within the tolerance and the decrease that the inverse Hessian promises, in nats, within 1e-3
+    Where the blocks would take more than ``max_bytes``, the spectra of the blocks in the eigenbasis of the Gram matrix stand
+    for them. In sparse rows the heaviest columns have blocks and the others the diagonal of the Hessian.
+
+    Stops when the gradient is within the tolerance and the decrease that the inverse Hessian promises, in nats, within 2e-4
     of it, or when that decrease is lost in the rounding of the objective. The promise does not depend on the scale of the
     columns, which the gradient does.
 
     Parameters
     ----------
-    memory : int, default=20
-        Pairs of steps and gradient changes kept.
-    max_bytes : int, default=2**28
+    memory : int, default=10
+        Pairs of steps and gradient changes kept: three vectors each.
+    max_bytes : int, default=2**29
         Most memory for the blocks.
 
     References
@@ -49,7 +62,7 @@ class BlockLBFGS(Solver):
     """
 
     memory: int = 20
-    max_bytes: int = 2**28
+    max_bytes: int = 2**29
 
     def solve(
         self,
@@ -63,97 +76,67 @@ class BlockLBFGS(Solver):
         trace = Trace(callback)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
-        pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=self.memory)
+        pairs: deque[Pair] = deque(maxlen=self.memory)
         converged = max_norm(gradient) == 0
         reason, refresh_at, promised = "", 0, np.inf
+        precondition: Preconditioner | None = None
         while not converged and len(trace.history) < max_iter and not trace.stopped:
-            if len(trace.history) >= refresh_at:
-                inverse = self._inverse_blocks(objective, params)
-                refresh_at = next_refresh(refresh_at)
-            direction = -two_loops(gradient, pairs, objective, inverse)
+            if precondition is None or len(trace.history) >= refresh_at:
+                precondition = None  # gives its memory back before the next one takes as much
+                precondition = Preconditioner(objective, params, max_bytes=self.max_bytes)
+                refresh_at = next_refresh(refresh_at, is_costly=precondition.is_costly)
+                preconditioned = precondition(gradient)
+                for i, pair in enumerate(pairs):
+                    pairs[i] = pair._replace(preconditioned=precondition(pair.change))
+            direction = -two_loops(gradient, preconditioned, pairs)
             slope = float(gradient @ direction)
             promised = -slope / 2
             # An eighth, as steps below the rounding of the value still lower the gradient.
-            if promised <= objective.rounding(value) / 8 or (max_norm(gradient) <= tol and promised <= tol / 1000):
+            if promised <= objective.rounding(value) / 8 or (max_norm(gradient) <= tol and promised <= tol / 5000):
                 converged = True
                 break
             found = line_search(objective, params, value, direction, slope)
             if found is None:
                 reason = " (the line search found no lower point)"
                 break
-            change = found[2] - gradient
-            step = found[0] - params
-            if step @ change > np.finfo(np.float64).eps * (change @ change):
-                pairs.append((step, change, 1 / float(step @ change)))
+            before = params, gradient, preconditioned
             params, value, gradient = found
+            preconditioned = precondition(gradient)
+            step, change = params - before[0], gradient - before[1]
+            curvature = float(step @ change)
+            if curvature > np.finfo(np.float64).eps * (change @ change):
+                pairs.append(Pair(step, change, preconditioned - before[2], 1 / curvature))
             trace.record(params, value, gradient)
-        if not converged and max_norm(gradient) <= tol:
-            reason = f" (the last step promised to lower the objective by {promised:.1g} nats, more than {tol / 1000:.1g})"
+        if not converged and max_norm(gradient) <= tol and np.isfinite(promised):
+            reason = f" (the last step promised to lower the objective by {promised:.1g} nats, more than {tol / 5000:.1g})"
         outcome = "converged" if converged else "failed to converge"
         message = f"block-lbfgs {outcome} after {len(trace.history)} iterations{reason}"
         return trace.solution(params, value, gradient, converged=converged, message=message)
 
-    def _inverse_blocks(self, objective: Objective, params: Vector) -> NDArray[np.float64]:
-        blocks = objective.class_blocks(params, max_bytes=self.max_bytes)
-        for k in range(len(blocks)):
-            blocks[k] = invert(blocks[k])
-        return blocks
+
+def next_refresh(iteration: int, *, is_costly: bool) -> int:
+    """Return the iteration after which the preconditioner is made anew next."""
+    if is_costly:
+        return 5 * iteration // 2 or 12
+    return 2 * iteration or 6
 
 
-def centred(objective: Objective, vector: Vector) -> Vector:
-    """Return vector less its mean over the classes, which no step would change: the loss is the same, the penalty lower."""
-    rows = objective.by_class(vector)
-    return objective.from_classes(rows - rows.mean(axis=0)) if objective.shift_invariant else vector.copy()
+def two_loops(gradient: Vector, preconditioned: Vector, pairs: deque[Pair]) -> Vector:
+    """Return the inverse Hessian approximation times the gradient: the preconditioner's, corrected by the pairs.
 
-
-def next_refresh(iteration: int) -> int:
-    """Return the iteration after which the blocks are made anew next: 3, 8, 15, 30, 60, …"""
-    return {0: 3, 3: 8, 8: 15}.get(iteration, 2 * iteration)
-
-
-def invert(block: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the inverse of a positive semi-definite matrix, scaled to a unit diagonal and lifted until it has one.
-
-    Where squares of the columns overflow, that is the identity: no preconditioner, but a descent direction.
+    The preconditioner is linear: instead of calling it on the vector between the loops, that vector's preconditioned form is
+    summed from those of the gradient and of the changes.
     """
-    if not np.all(np.isfinite(block)):
-        return np.eye(len(block))
-    diagonal = block.diagonal().copy()
-    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
-    scaled = block * scale * scale[:, None]
-    lift = 1e-14
-    while True:
-        np.fill_diagonal(scaled, 1 + lift)
-        factor, info = lapack.dpotrf(scaled, lower=1)
-        if info == 0:
-            break
-        lift *= 100
-    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    return inverse * scale * scale[:, None]
-
-
-def precondition(objective: Objective, inverse: NDArray[np.float64], vector: Vector) -> Vector:
-    """Return ``Q blockdiag(inverse) Q vector``; one block serves all classes if there is only one."""
-    rows = objective.by_class(centred(objective, vector))
-    rows = rows @ inverse[0] if len(inverse) == 1 else np.matmul(inverse, rows[:, :, None])[:, :, 0]
-    return centred(objective, objective.from_classes(rows))
-
-
-def two_loops(
-    gradient: Vector, pairs: deque[tuple[Vector, Vector, float]], objective: Objective, inverse: NDArray[np.float64]
-) -> Vector:
-    """Return the inverse Hessian approximation times the gradient: the preconditioner's, corrected by the pairs."""
-    vector = gradient.copy()
+    vector, result = gradient.copy(), preconditioned.copy()
     shares = []
-    for step, change, curvature in reversed(pairs):
-        shares.append(curvature * float(step @ vector))
-        vector -= shares[-1] * change
+    for pair in reversed(pairs):
+        shares.append(pair.reciprocal * float(pair.step @ vector))
+        vector -= shares[-1] * pair.change
+        result -= shares[-1] * pair.preconditioned
     if pairs:
         # Blocks made where the classes were less decided promise too long a step: the last pair tells by how much.
-        step, change, curvature = pairs[-1]
-        vector *= min(1.0, 1 / (curvature * float(change @ precondition(objective, inverse, change))))
-    vector = precondition(objective, inverse, vector)
-    for (step, change, curvature), share in zip(pairs, reversed(shares), strict=True):
-        vector += (share - curvature * float(change @ vector)) * step
-    return vector
+        last = pairs[-1]
+        result *= min(1.0, 1 / (last.reciprocal * float(last.change @ last.preconditioned)))
+    for pair, share in zip(pairs, reversed(shares), strict=True):
+        result += (share - pair.reciprocal * float(pair.change @ result)) * pair.step
+    return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from ..objective import Objective
-from ._base import Callback, Solution, Solver, Trace, line_search, max_norm
+from ._base import Callback, Solution, Solver, Trace, centred, line_search, max_norm, rounding_seen
 from .lbfgs import LBFGS
 
 
@@ -23,12 +24,20 @@ class NewtonCholesky(Solver):
 
     Stops when the gradient is within the tolerance and the decrease that the last Newton step promised within a hundredth
     of it (what is left is of the order of that decrease squared), or when that decrease is below the rounding error of the
-    objective. Where the Hessian is singular, L-BFGS takes over from the point reached.
+    objective. Where the Hessian is singular, L-BFGS takes over from the point reached; where it and its factor would take
+    more than ``max_bytes``, or than the machine has, from the start.
+
+    Parameters
+    ----------
+    max_bytes : int, default=2**33
+        Most memory for the Hessian and its factor.
 
     References
     ----------
     Boyd & Vandenberghe (2004), "Convex Optimization", section 9.5.
     """
+
+    max_bytes: int = 2**33
 
     def solve(
         self,
@@ -40,46 +49,66 @@ class NewtonCholesky(Solver):
         callback: Callback | None = None,
     ) -> Solution:
         trace = Trace(callback)
-        params = start.copy()
+        n_bytes = 2 * 8 * objective.n_params**2
+        if n_bytes > min(self.max_bytes, memory_bytes()):
+            reason = f"would need {n_bytes / 1e9:.2g} GB for the Hessian and its factor"
+            return fall_back(reason, objective, start, trace, tol=tol, max_iter=max_iter, callback=callback)
+        params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
         converged = max_norm(gradient) == 0
         reason, gap = "", np.inf
-        while not converged and len(trace.history) < max_iter and not trace.stopped:
+        while not converged and not trace.stopped:
+            may_step = len(trace.history) < max_iter
+            if not may_step and (trace.history or max_norm(gradient) > tol):
+                break
             direction = newton_direction(objective, params, gradient)
             if direction is None:
-                return self._fall_back(objective, params, trace, tol=tol, max_iter=max_iter, callback=callback)
+                # The iteration that failed counts.
+                left = max(max_iter - len(trace.history) - 1, 0)
+                reason = "met a singular Hessian"
+                return fall_back(reason, objective, params, trace, tol=tol, max_iter=left, callback=callback)
             slope = float(gradient @ direction)
             gap = -slope / 2  # to the optimum of the quadratic model
-            found = line_search(objective, params, value, direction, slope)
+            rounding = objective.rounding(value)
+            found = line_search(objective, params, value, direction, slope) if may_step else None
             if found is not None:
+                rounding = max(rounding, rounding_seen(value, found[1], found[2], found[0] - params))
                 params, value, gradient = found
                 trace.record(params, value, gradient)
-            converged = gap <= objective.rounding(value) or (max_norm(gradient) <= tol and gap <= tol / 100)
+            converged = gap <= rounding or (max_norm(gradient) <= tol and gap <= tol / 100)
             if found is None and not converged:
-                reason = " (the line search found no lower point)"
+                reason = " (the line search found no lower point)" if may_step else ""
                 break
         if not converged and max_norm(gradient) <= tol:
-            reason = f" (the last step promised to lower the objective by {gap:.1g} nats, more than {tol / 100:.1g})"
+            reason = f" (the Newton step promised to lower the objective by {gap:.1g} nats, more than {tol / 100:.1g})"
         outcome = "converged" if converged else "did not converge"
         message = f"newton-cholesky: Newton solver {outcome} after {len(trace.history)} iterations{reason}"
         return trace.solution(params, value, gradient, converged=converged, message=message)
 
-    @staticmethod
-    def _fall_back(
-        objective: Objective,
-        params: NDArray[np.float64],
-        trace: Trace,
-        *,
-        tol: float,
-        max_iter: int,
-        callback: Callback | None,
-    ) -> Solution:
-        """Hand over to L-BFGS with the iterations that are left after the one that failed."""
-        done = tuple(trace.history)
-        left = max_iter - len(done) - 1
-        solution = LBFGS().solve(objective, params, tol=tol, max_iter=left, callback=callback)
-        message = f"newton-cholesky met a singular Hessian and fell back: {solution.message}"
-        return replace(solution, n_iter=solution.n_iter + len(done), history=done + solution.history, message=message)
+
+def fall_back(
+    reason: str,
+    objective: Objective,
+    params: NDArray[np.float64],
+    trace: Trace,
+    *,
+    tol: float,
+    max_iter: int,
+    callback: Callback | None,
+) -> Solution:
+    """Hand over to L-BFGS, with max_iter iterations left."""
+    done = tuple(trace.history)
+    solution = LBFGS().solve(objective, params, tol=tol, max_iter=max_iter, callback=callback)
+    message = f"newton-cholesky {reason} and fell back: {solution.message}"
+    return replace(solution, n_iter=solution.n_iter + len(done), history=done + solution.history, message=message)
+
+
+def memory_bytes() -> float:
+    """Return the memory of this machine, infinity where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return np.inf
 
 
 def newton_direction(

@@ -1,0 +1,163 @@
+r"""Second derivatives of the loss within one class at a time: what preconditioners are made of.
+
+.. math:: H_k = \sum_i w_i \, \frac{\partial^2 \ell_i}{\partial z_{ik}^2} \, x_i x_i^\top
+
+What lives here: these blocks, and their diagonals along the columns or in a common basis, as sums over rows. What doesn't: the
+derivatives across classes (``Objective.hessian``), the penalty, and what a solver makes of them.
+
+Blocks are taken over the *head* of the columns: all of them in dense rows, the heaviest in sparse ones, where the many rare
+columns hardly occur together and their diagonal says it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import kernels
+from .blocks import RowBlocks, Segment, map_in_order
+from .losses import BoundLoss
+
+# Numbers per step: products long enough to outweigh adding them up, temporaries small beside X.
+STEP_NUMBERS = 2**21
+# Features from which one block of it is worth handing to a thread.
+THREADED_FEATURES = 32
+# Pieces of the rows whose sums along a basis are taken side by side: each is an array of classes by columns.
+DIAGONAL_SEGMENTS = 4
+# A row whose curvature for a class is less is all but decided about it.
+DECIDED = 0.01
+
+
+class Step(NamedTuple):
+    """Some rows: their head columns with the ones of the intercept, curvature by each logit, and weights."""
+
+    design: NDArray
+    curvature: NDArray
+    weight: NDArray[np.float64]
+
+
+class ClassCurvature:
+    """Sums of the rows' second derivatives by one logit; see the module's formula.
+
+    Parameters
+    ----------
+    rows : RowBlocks
+    loss : BoundLoss
+    fit_intercept : bool
+    pool : executor or None
+    n_threads : int
+
+    Attributes
+    ----------
+    columns : ndarray of int
+        The head, ascending.
+    width : int
+        Columns of the head, and one for the intercept if there is one.
+    """
+
+    def __init__(
+        self, rows: RowBlocks, loss: BoundLoss, *, fit_intercept: bool, pool: ThreadPoolExecutor | None, n_threads: int
+    ) -> None:
+        self._rows, self._loss, self._fit_intercept = rows, loss, fit_intercept
+        self._pool, self._n_threads = pool, n_threads
+        self.columns, self._head = rows.head(loss.n_logits)
+        self.width = len(self.columns) + fit_intercept
+
+    def blocks(self, coef: NDArray, intercept: NDArray, *, shared: bool = False) -> NDArray[np.float64]:
+        """Return (n_logits, width, width) blocks, or the one of the classes' mean curvature, (1, width, width), if shared.
+
+        An approximation in X's own precision: rows that are all but decided about a class enter its block through their
+        total curvature times the Gram matrix.
+        """
+        blocks = np.zeros((1 if shared else self._loss.n_logits, self.width, self.width))
+        decided = np.zeros(len(blocks))
+        for step in self._steps(coef, intercept, self._step_rows(len(blocks))):
+            curvature = step.curvature.mean(axis=1, keepdims=True) if shared else step.curvature
+
+            def add(k: int, step: Step = step, curvature: NDArray = curvature) -> None:
+                own = curvature[:, k].astype(np.float64)
+                # Where all are alike, as at zero coefficients, the Gram matrix says it all.
+                alike = own.min() >= 0.9 * own.max()
+                chosen = np.flatnonzero((own > DECIDED) & (step.weight > 0) & (not alike))
+                shares = step.weight[chosen] * own[chosen]
+                part = step.design[chosen]
+                part *= np.sqrt(shares)[:, None].astype(part.dtype)
+                blocks[k] += part.T @ part
+                decided[k] += step.weight @ own - shares.sum()
+
+            self._map(add, range(len(blocks)))
+        for block, share in zip(blocks, decided, strict=True):
+            block += share * self.gram
+        return blocks
+
+    def diagonals(self, coef: NDArray, intercept: NDArray, basis: NDArray[np.float64]) -> NDArray[np.float64]:
+        r"""Return each class's :math:`v_j^\top H_k v_j` for the columns of basis (width, m), as (n_logits, m)."""
+        # The scale of the columns is taken out first: float32 might overflow in the squares.
+        scale = np.abs(basis).max(axis=1)
+        scale[scale == 0] = 1
+        turn, scale = (basis / scale[:, None]).astype(self._rows.dtype), scale.astype(self._rows.dtype)
+
+        def add(segment: Segment) -> NDArray[np.float64]:
+            total = np.zeros((self._loss.n_logits, basis.shape[1]))
+            for step in self._steps(coef, intercept, self._step_rows(1), segment):
+                turned = (step.design * scale) @ turn
+                turned *= turned
+                total += (step.weight[:, None] * step.curvature).T.astype(turned.dtype) @ turned
+            return total
+
+        parts = cut(self._rows.n_rows, -(-self._rows.n_rows // DIAGONAL_SEGMENTS))
+        return sum(map_in_order(self._threads, self._n_threads, add, parts))  # type: ignore[return-value]
+
+    @cached_property
+    def gram(self) -> NDArray[np.float64]:
+        """The weighted Gram matrix of the head, (width, width)."""
+        total = np.zeros((self.width, self.width))
+
+        def add(segment: Segment) -> NDArray[np.float64]:
+            part = design_matrix(self._head, *segment, self._fit_intercept)
+            part *= np.sqrt(self._loss.weight[segment[0] : segment[1], None]).astype(part.dtype)
+            return part.T @ part
+
+        for part in map_in_order(self._threads, self._n_threads, add, cut(self._rows.n_rows, self._step_rows(1))):
+            total += part
+        return total
+
+    def _steps(self, coef: NDArray, intercept: NDArray, n_rows: int, segment: Segment | None = None) -> Iterator[Step]:
+        first, last = segment or (0, self._rows.n_rows)
+        for start, stop in cut(last, n_rows, first):
+            logits = np.empty((stop - start, len(intercept)), dtype=self._rows.dtype)
+            self._rows.score(coef, intercept, start, stop, logits)
+            kernels.curvature(self._loss.arguments[0], logits, stop - start)
+            # Column by column: the classes are taken one at a time.
+            curvature = np.asfortranarray(logits)
+            yield Step(design_matrix(self._head, start, stop, self._fit_intercept), curvature, self._loss.weight[start:stop])
+
+    def _step_rows(self, n_blocks: int) -> int:
+        """Return the rows per step: temporaries stay small beside X, or beside the blocks where these are many."""
+        per_row = max(self.width, 16 * self._loss.n_logits)
+        return int(np.clip(max(STEP_NUMBERS, n_blocks * self.width**2 // 4) // per_row, 256, 16384))
+
+    @property
+    def _threads(self) -> ThreadPoolExecutor | None:
+        return self._pool if self.width >= THREADED_FEATURES else None
+
+    def _map(self, function, items) -> None:  # type: ignore[no-untyped-def]
+        for _ in map_in_order(self._threads, 2 * self._n_threads, function, items):
+            pass
+
+
+def cut(stop: int, n_rows: int, start: int = 0) -> Iterator[Segment]:
+    """Yield the segments of n_rows rows, the last one shorter, that make up the rows start:stop."""
+    return ((i, min(i + n_rows, stop)) for i in range(start, stop, n_rows))
+
+
+def design_matrix(rows: RowBlocks, start: int, stop: int, fit_intercept: bool) -> NDArray:
+    """Return a new dense copy of rows start:stop, with a last column of ones if there is an intercept."""
+    copy = np.ones((stop - start, rows.n_features + fit_intercept), dtype=rows.dtype)
+    copy[:, : rows.n_features] = rows.dense(start, stop)
+    return copy

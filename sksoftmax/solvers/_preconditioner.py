@@ -1,0 +1,123 @@
+"""Approximate inverses of the Hessian that act within each class.
+
+What lives here: three kinds, the choice among them by memory, and the inversion of blocks. What doesn't: the curvature they
+are made of (``Objective``), and the algorithm that they speed up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from ..objective import Objective
+
+Vector = NDArray[np.float64]
+
+SMALL_BYTES = 2**24
+
+
+class Preconditioner:
+    r"""The inverse of the Hessian's class blocks at a point, projected: Q H⁻¹ Q.
+
+    Q subtracts the mean over the classes: a softmax does not feel a vector added to every class's coefficients, and without Q
+    steps would drift along such vectors, where only the penalty pulls back. Columns outside the head of sparse rows enter by
+    the diagonal of the Hessian.
+
+    * Blocks of all classes where they fit in max_bytes and the rows are many enough to be worth it. At zero coefficients one
+      serves all: the classes are alike.
+    * Else each class's curvature along the eigenvectors of the Gram matrix, (n_logits, m) numbers: the blocks are then taken
+      to differ in their spectra alone.
+    * The diagonal where not even two matrices fit.
+
+    Parameters
+    ----------
+    objective : Objective
+    params : ndarray of shape (n_params,)
+    max_bytes : int
+        Most memory for matrices.
+
+    Attributes
+    ----------
+    is_costly : bool
+        Whether making it anew costs many passes over X.
+    """
+
+    def __init__(self, objective: Objective, params: Vector, *, max_bytes: int) -> None:
+        self._objective = objective
+        matrix = 8 * objective.head_width**2
+        self._inverse: NDArray[np.float64] | None = None
+        self._basis: NDArray[np.float64] | None = None
+        self._diagonal: Vector | None = None
+        # With more coefficients than several times the rows, inverting blocks costs more than the passes that it saves.
+        worth_it = objective.n_params <= 4 * objective.n_rows or matrix * objective.n_logits <= SMALL_BYTES
+        all_fit = matrix * objective.n_logits <= max_bytes and worth_it
+        self.is_costly = all_fit and objective.head_is_all and objective.head_width >= 128
+        if all_fit:
+            self._inverse = objective.class_blocks(params, shared=not params.any())
+            objective.each(invert, list(self._inverse))
+        elif 2 * matrix <= max_bytes:
+            self._basis = eigenbasis(objective.gram())
+            self._spectra = positive(objective.class_diagonals(params, self._basis))
+        if not objective.head_is_all or 2 * matrix > max_bytes:
+            self._diagonal = 1 / positive(objective.hessian_diagonal(params))
+
+    def __call__(self, vector: Vector) -> Vector:
+        """Return the preconditioned vector, a new array."""
+        vector = vector.copy()
+        self._objective.centre(vector)
+        rows = self._solve(self._objective.head(vector))
+        if self._diagonal is not None:
+            vector *= self._diagonal
+        if self._inverse is not None or self._basis is not None:
+            self._objective.set_head(vector, rows)
+        self._objective.centre(vector)
+        return vector
+
+    def _solve(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._basis is not None:
+            return ((rows @ self._basis) / self._spectra) @ self._basis.T
+        if self._inverse is None:
+            return rows
+        if len(self._inverse) == 1:
+            return rows @ self._inverse[0]
+        return np.matmul(self._inverse, rows[:, :, None])[:, :, 0]
+
+
+def positive(diagonal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return diagonal with ones where it is zero or not a number: no preconditioning, but a descent direction."""
+    return np.where((diagonal > 0) & np.isfinite(diagonal), diagonal, 1)
+
+
+def eigenbasis(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the eigenvectors of the Gram matrix of columns scaled to unit length, for coefficients of the unscaled ones."""
+    scale = 1 / np.sqrt(positive(gram.diagonal()))
+    scaled = gram * scale * scale[:, None]
+    if not np.all(np.isfinite(scaled)):
+        return np.eye(len(gram))
+    return scale[:, None] * np.linalg.eigh(scaled)[1]
+
+
+def invert(block: NDArray[np.float64]) -> None:
+    """Overwrite a positive semi-definite matrix by its inverse, scaled to a unit diagonal and lifted until it has one.
+
+    Where squares of the columns overflow, that is the identity: no preconditioner, but a descent direction.
+    """
+    if not np.all(np.isfinite(block)):
+        block[:] = np.eye(len(block))
+        return
+    scale = 1 / np.sqrt(positive(block.diagonal()))
+    block *= scale
+    block *= scale[:, None]
+    lift = 1e-14
+    while True:
+        np.fill_diagonal(block, 1 + lift)
+        factor, info = lapack.dpotrf(block, lower=1)
+        if info == 0:
+            break
+        lift *= 100
+    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    block[:] = np.tril(inverse)
+    block += np.tril(inverse, -1).T
+    block *= scale
+    block *= scale[:, None]
