@@ -23,7 +23,7 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .blocks import RowBlocks, as_rows, score_rows, thread_pool
+from .blocks import RotatedRows, RowBlocks, as_rows, score_rows, thread_pool
 from .losses import LOSSES, Loss, Targets
 from .objective import Objective
 from .penalties import PENALTIES
@@ -195,6 +195,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         rows, bound = as_rows(X), loss.bind(targets)
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
         with thread_pool(n_threads) as pool:
+            if RotatedRows.is_worth_it(rows):
+                rows = RotatedRows(X)
             objective = Objective(
                 rows,
                 bound,

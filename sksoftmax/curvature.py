@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +76,9 @@ class ClassCurvature:
         """
         blocks = np.zeros((1 if shared else self._loss.n_logits, self.width, self.width))
         decided = np.zeros(len(blocks))
-        for step in self._steps(coef, intercept, self._step_rows(len(blocks))):
+        # The next step is made while this one's blocks are added up.
+        segments = cut(self._rows.n_rows, self._step_rows(len(blocks)))
+        for step in map_in_order(self._threads, 1, partial(self._step, coef, intercept), segments):
             curvature = step.curvature.mean(axis=1, keepdims=True) if shared else step.curvature
 
             def add(k: int, step: Step = step, curvature: NDArray = curvature) -> None:
@@ -104,7 +106,8 @@ class ClassCurvature:
 
         def add(segment: Segment) -> NDArray[np.float64]:
             total = np.zeros((self._loss.n_logits, basis.shape[1]))
-            for step in self._steps(coef, intercept, self._step_rows(1), segment):
+            for rows in cut(segment[1], self._step_rows(1), segment[0]):
+                step = self._step(coef, intercept, rows)
                 turned = (step.design * scale) @ turn
                 turned *= turned
                 total += (step.weight[:, None] * step.curvature).T.astype(turned.dtype) @ turned
@@ -127,15 +130,14 @@ class ClassCurvature:
             total += part
         return total
 
-    def _steps(self, coef: NDArray, intercept: NDArray, n_rows: int, segment: Segment | None = None) -> Iterator[Step]:
-        first, last = segment or (0, self._rows.n_rows)
-        for start, stop in cut(last, n_rows, first):
-            logits = np.empty((stop - start, len(intercept)), dtype=self._rows.dtype)
-            self._rows.score(coef, intercept, start, stop, logits)
-            kernels.curvature(self._loss.arguments[0], logits, stop - start)
-            # Column by column: the classes are taken one at a time.
-            curvature = np.asfortranarray(logits)
-            yield Step(design_matrix(self._head, start, stop, self._fit_intercept), curvature, self._loss.weight[start:stop])
+    def _step(self, coef: NDArray, intercept: NDArray, segment: Segment) -> Step:
+        start, stop = segment
+        logits = np.empty((stop - start, len(intercept)), dtype=self._rows.dtype)
+        self._rows.score(coef, intercept, start, stop, logits)
+        kernels.curvature(self._loss.arguments[0], logits, stop - start)
+        # Column by column: the classes are taken one at a time.
+        curvature = np.asfortranarray(logits)
+        return Step(design_matrix(self._head, start, stop, self._fit_intercept), curvature, self._loss.weight[start:stop])
 
     def _step_rows(self, n_blocks: int) -> int:
         """Return the rows per step: temporaries stay small beside X, or beside the blocks where these are many."""

@@ -91,7 +91,8 @@ class Objective:
     # -- the flat vector -----------------------------------------------------------------------------------------
 
     def pack(self, coef: NDArray, intercept: NDArray) -> NDArray[np.float64]:
-        """Return the flat vector of coef (n_logits, n_features) and intercept (n_logits,)."""
+        """Return the flat vector of coef (n_logits, columns of X) and intercept (n_logits,)."""
+        coef = self._rows.reduce(coef)
         coef = coef if self._rows.class_major else coef.T
         params = np.empty(self.n_params)
         params[: self.n_coef] = np.ravel(coef)
@@ -100,10 +101,10 @@ class Objective:
         return params
 
     def unpack(self, params: NDArray) -> tuple[NDArray, NDArray]:
-        """Return coef (n_logits, n_features) and intercept (n_logits,) as new C-contiguous arrays of X's dtype."""
+        """Return coef (n_logits, columns of X) and intercept (n_logits,) as new C-contiguous arrays of X's dtype."""
         coef, intercept = self._split(params)
-        dtype = self._rows.dtype
-        return np.array(coef if self._rows.class_major else coef.T, dtype=dtype, order="C"), np.array(intercept, dtype=dtype)
+        coef = self._rows.expand(coef if self._rows.class_major else coef.T)
+        return np.array(coef, dtype=self._rows.dtype, order="C"), np.array(intercept, dtype=self._rows.dtype)
 
     def _split(self, params: NDArray) -> tuple[NDArray, NDArray]:
         """Return coefficients as the rows' kernels take them, and intercept (zeros if there is none)."""

@@ -283,8 +283,8 @@ def test_solver_objects_are_values(name):
         (20_000, 16, 26, BlockLBFGS),
         (60_000, 784, 10, BlockLBFGS),
         (20_000, 512, 1000, BlockLBFGS),
-        (100, 5_000, 3, LBFGS),
-        (1000, 100_000, 1, LBFGS),
+        (100, 100, 3, BlockLBFGS),
+        (1000, 100_000, 1, BlockLBFGS),
     ],
 )
 def test_auto_takes_what_should_cost_least(n_rows, n_features, n_logits, expected):

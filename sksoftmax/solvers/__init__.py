@@ -16,12 +16,11 @@ SOLVERS: dict[str, type[Solver]] = {
     "newton-cholesky": NewtonCholesky,
 }
 
-# Iterations to expect: those of L-BFGS without blocks are for columns that nobody scaled.
-NEWTON_ITERATIONS = 8
-BLOCK_ITERATIONS, BLOCK_REFRESHES = 40, 5
-LBFGS_ITERATIONS = 1000
-# What one operation of a pass over X costs in operations of BLAS on a matrix.
-PASS_COST = 2
+# What "auto" expects of a fit, in operations of BLAS on a matrix (some 0.1 ns), measured on tables of 150 to 50,000 rows.
+NEWTON_ITERATIONS, BLOCK_ITERATIONS, BLOCK_REFRESHES = 7, 12, 2
+NEWTON_OVERHEAD, BLOCK_OVERHEAD = 1.5e6, 3e6  # of an iteration, whatever the size
+PASS_COST = 5  # of an operation of a pass over X
+PAIR_COST = 40  # of a row's second derivative by a pair of logits
 MAX_MATRIX_BYTES = 2**28
 
 
@@ -37,8 +36,7 @@ def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) ->
     Returns
     -------
     Solver
-        ``NewtonCholesky`` for few coefficients, ``BlockLBFGS`` for up to some thousand features, ``LBFGS`` beyond; the
-        matrices of the first two must fit in 256 MiB.
+        ``NewtonCholesky`` for few coefficients, whose Hessian must fit in 256 MiB, else ``BlockLBFGS``.
 
     Examples
     --------
@@ -47,22 +45,14 @@ def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) ->
     NewtonCholesky(max_bytes=8589934592)
     >>> choose_solver(n_stored=60_000 * 784, n_rows=60_000, n_features=784, n_logits=10)
     BlockLBFGS(memory=20, max_bytes=536870912)
-    >>> choose_solver(n_stored=5_000_000, n_rows=100_000, n_features=50_000, n_logits=20)
-    LBFGS(memory=10)
     """
     width = n_features + 1
-    n_params = n_logits * width
-    one_pass = PASS_COST * 4 * n_stored * n_logits
-    # A row is undecided about two classes or so; the symmetric products need half the operations.
-    refresh = 2 * n_rows * width**2 + n_logits * width**3
-    newton = NEWTON_ITERATIONS * (n_rows * width**2 * n_logits * (n_logits + 1) + n_params**3 / 3)
-    candidates = [
-        (NewtonCholesky(), newton, n_params),
-        (BlockLBFGS(), BLOCK_ITERATIONS * one_pass + BLOCK_REFRESHES * refresh, width),
-        (LBFGS(), LBFGS_ITERATIONS * one_pass, 0),
-    ]
-    fitting = [(cost, solver) for solver, cost, order in candidates if 8 * order**2 <= MAX_MATRIX_BYTES]
-    return min(fitting, key=lambda pair: pair[0])[1]
+    n_params, n_pairs = n_logits * width, n_logits * (n_logits + 1) / 2
+    newton = NEWTON_ITERATIONS * (NEWTON_OVERHEAD + n_rows * n_pairs * (width**2 + PAIR_COST) + n_params**3 / 3)
+    # A row is undecided about two classes or so.
+    refresh = n_rows * width**2 * min(n_logits, 2) + n_logits * width**3
+    block = BLOCK_ITERATIONS * (BLOCK_OVERHEAD + PASS_COST * 4 * n_stored * n_logits) + BLOCK_REFRESHES * refresh
+    return NewtonCholesky() if newton <= block and 8 * n_params**2 <= MAX_MATRIX_BYTES else BlockLBFGS()
 
 
 __all__ = ["LBFGS", "SOLVERS", "BlockLBFGS", "Iteration", "NewtonCG", "NewtonCholesky", "Solution", "Solver", "choose_solver"]

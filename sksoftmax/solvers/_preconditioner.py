@@ -28,7 +28,7 @@ class Preconditioner:
       serves all: the classes are alike.
     * Else each class's curvature along the eigenvectors of the Gram matrix, (n_logits, m) numbers: the blocks are then taken
       to differ in their spectra alone.
-    * The diagonal where not even two matrices fit.
+    * The diagonal where not even two matrices fit, or where the rows are fewer than the columns.
 
     Parameters
     ----------
@@ -49,17 +49,20 @@ class Preconditioner:
         self._inverse: NDArray[np.float64] | None = None
         self._basis: NDArray[np.float64] | None = None
         self._diagonal: Vector | None = None
-        # With more coefficients than several times the rows, inverting blocks costs more than the passes that it saves.
+        # With fewer rows than columns matrices cost more than many passes; with more coefficients than several times the
+        # rows, the blocks of all classes do.
+        long = objective.n_rows + 1 >= objective.head_width
         worth_it = objective.n_params <= 4 * objective.n_rows or matrix * objective.n_logits <= SMALL_BYTES
-        all_fit = matrix * objective.n_logits <= max_bytes and worth_it
+        all_fit = long and worth_it and matrix * objective.n_logits <= max_bytes
+        basis_fits = long and 2 * matrix <= max_bytes
         self.is_costly = all_fit and objective.head_is_all and objective.head_width >= 128
         if all_fit:
             self._inverse = objective.class_blocks(params, shared=not params.any())
             objective.each(invert, list(self._inverse))
-        elif 2 * matrix <= max_bytes:
+        elif basis_fits:
             self._basis = eigenbasis(objective.gram())
             self._spectra = positive(objective.class_diagonals(params, self._basis))
-        if not objective.head_is_all or 2 * matrix > max_bytes:
+        if not objective.head_is_all or not (all_fit or basis_fits):
             self._diagonal = 1 / positive(objective.hessian_diagonal(params))
 
     def __call__(self, vector: Vector) -> Vector:

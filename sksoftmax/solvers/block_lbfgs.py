@@ -15,6 +15,8 @@ from ._preconditioner import Preconditioner
 
 Vector = NDArray[np.float64]
 
+MIN_PAIRS, PAIRS_BYTES = 6, 2**27
+
 
 class Pair(NamedTuple):
     """A step, the gradient's change along it, that preconditioned, and 1 / (step @ change)."""
@@ -76,7 +78,7 @@ class BlockLBFGS(Solver):
         trace = Trace(callback)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
-        pairs: deque[Pair] = deque(maxlen=self.memory)
+        pairs: deque[Pair] = deque(maxlen=min(self.memory, max(MIN_PAIRS, PAIRS_BYTES // (3 * params.nbytes))))
         converged = max_norm(gradient) == 0
         reason, refresh_at, promised = "", 0, np.inf
         precondition: Preconditioner | None = None
