@@ -28,7 +28,7 @@ from .losses import LOSSES, Loss, Targets
 from .objective import Objective
 from .penalties import PENALTIES
 from .progress import CallbackSupportMixin, FitProgress
-from .solvers import SOLVERS, Solution, Solver, choose_solver
+from .solvers import LBFGS, SOLVERS, NewtonCG, Solution, Solver, choose_solver
 from .targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets
 
 DOCUMENTATION = "https://sksoftmax.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
@@ -195,7 +195,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         rows, bound = as_rows(X), loss.bind(targets)
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
         with thread_pool(n_threads) as pool:
-            if RotatedRows.is_worth_it(rows):
+            if RotatedRows.is_worth_it(rows) and not self._feels_rotation():
                 rows = RotatedRows(X)
             objective = Objective(
                 rows,
@@ -247,6 +247,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         if coef.shape[1] != self.n_features_in_:
             raise ValueError(f"warm_start=True needs the {coef.shape[1]} features of the last fit; got {self.n_features_in_}.")
         return objective.pack(coef.toarray() if sparse.issparse(coef) else coef, self.intercept_)
+
+    def _feels_rotation(self) -> bool:
+        """Return whether the solver gains nothing by other coordinates, or would take other steps in them."""
+        solver = SOLVERS.get(self.solver) if isinstance(self.solver, str) else type(self.solver)
+        return solver in (LBFGS, NewtonCG)
 
     def _solver(self, rows: RowBlocks, objective: Objective) -> Solver:
         if isinstance(self.solver, Solver):

@@ -132,6 +132,12 @@ class Objective:
             daxpy(self._penalty.gradient(weights), gradient, n=self.n_coef, a=self._alpha)
         return value, gradient
 
+    def gradient_norm(self, gradient: NDArray[np.float64]) -> float:
+        """Return the largest absolute component of a gradient, in the coordinates of X's columns."""
+        coef, intercept = self._split(gradient)
+        coef = self._rows.expand(coef)
+        return float(max(np.max(np.abs(coef)), np.max(np.abs(intercept))))
+
     def hessian_product(self, params: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the Hessian at params times direction."""
         coef, intercept = self._kernel_params(params)

@@ -132,12 +132,12 @@ def test_newton_cholesky_asked_for_more_memory_than_there_is_falls_back_or_says_
         raise InterruptedError
 
     monkeypatch.setattr(Objective, "hessian", hessian)
-    X = np.random.default_rng(0).normal(size=(200, 499))
+    X = np.random.default_rng(0).normal(size=(500, 499))
     clf = SoftmaxRegressionClassifier(solver="newton-cholesky", max_iter=2)
     with warnings.catch_warnings(), suppress(InterruptedError):
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
-            said = clf.fit(X, np.arange(200) % 100).solution_.message
+            said = clf.fit(X, np.arange(500) % 100).solution_.message
         except (MemoryError, ValueError) as error:
             said = str(error)
         assert "Hessian" in said

@@ -11,7 +11,7 @@ from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
-from sksoftmax.solvers._base import centred, line_search, max_norm, rounding_seen
+from sksoftmax.solvers._base import centred, line_search, rounding_seen
 from sksoftmax.solvers.newton_cholesky import newton_direction
 
 ALL = pytest.mark.parametrize("name", list(SOLVERS))
@@ -89,7 +89,7 @@ def test_every_solver_reaches_the_optimum(name, problem, make_problem):
     np.testing.assert_allclose(solution.value, best.value, rtol=1e-12)
     value, gradient = objective.value_and_gradient(solution.params)
     assert solution.value == value
-    assert solution.gradient_norm == max_norm(gradient)
+    assert solution.gradient_norm == np.abs(gradient).max()
     assert not start.any()
 
 

@@ -82,15 +82,16 @@ class Trace:
         Whether the callback asked to stop.
     """
 
-    def __init__(self, callback: Callback | None) -> None:
+    def __init__(self, callback: Callback | None, objective: Objective) -> None:
         self.history: list[Iteration] = []
         self.stopped = False
         self._callback = callback
+        self._objective = objective
         self._began = time.perf_counter()
 
     def record(self, params: NDArray[np.float64], value: float, gradient: NDArray[np.float64]) -> bool:
         """Add an iteration; return whether to stop."""
-        iteration = Iteration(value, max_norm(gradient), time.perf_counter() - self._began)
+        iteration = Iteration(value, self._objective.gradient_norm(gradient), time.perf_counter() - self._began)
         self.history.append(iteration)
         if self._callback is not None:
             self.stopped = bool(self._callback(params, iteration))
@@ -105,7 +106,7 @@ class Trace:
         return Solution(
             params=params,
             value=value,
-            gradient_norm=max_norm(gradient),
+            gradient_norm=self._objective.gradient_norm(gradient),
             n_iter=len(self.history),
             converged=converged,
             message=message,
@@ -142,11 +143,6 @@ class Solver(Parametrised, ABC):
         -------
         Solution
         """
-
-
-def max_norm(vector: NDArray[np.float64]) -> float:
-    """Return the largest absolute component."""
-    return float(np.max(np.abs(vector)))
 
 
 def centred(objective: Objective, vector: NDArray[np.float64]) -> NDArray[np.float64]:

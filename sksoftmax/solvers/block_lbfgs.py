@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..objective import Objective
-from ._base import Callback, Solution, Solver, Trace, centred, line_search, max_norm
+from ._base import Callback, Solution, Solver, Trace, centred, line_search
 from ._preconditioner import Preconditioner
 
 Vector = NDArray[np.float64]
@@ -75,11 +75,11 @@ class BlockLBFGS(Solver):
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
-        trace = Trace(callback)
+        trace = Trace(callback, objective)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
         pairs: deque[Pair] = deque(maxlen=min(self.memory, max(MIN_PAIRS, PAIRS_BYTES // (3 * params.nbytes))))
-        converged = max_norm(gradient) == 0
+        converged = objective.gradient_norm(gradient) == 0
         reason, refresh_at, promised = "", 0, np.inf
         precondition: Preconditioner | None = None
         while not converged and len(trace.history) < max_iter and not trace.stopped:
@@ -94,7 +94,9 @@ class BlockLBFGS(Solver):
             slope = float(gradient @ direction)
             promised = -slope / 2
             # An eighth, as steps below the rounding of the value still lower the gradient.
-            if promised <= objective.rounding(value) / 8 or (max_norm(gradient) <= tol and promised <= tol / 5000):
+            if promised <= objective.rounding(value) / 8 or (
+                promised <= tol / 5000 and objective.gradient_norm(gradient) <= tol
+            ):
                 converged = True
                 break
             found = line_search(objective, params, value, direction, slope)
@@ -109,7 +111,7 @@ class BlockLBFGS(Solver):
             if curvature > np.finfo(np.float64).eps * (change @ change):
                 pairs.append(Pair(step, change, preconditioned - before[2], 1 / curvature))
             trace.record(params, value, gradient)
-        if not converged and max_norm(gradient) <= tol and np.isfinite(promised):
+        if not converged and objective.gradient_norm(gradient) <= tol and np.isfinite(promised):
             reason = f" (the last step promised to lower the objective by {promised:.1g} nats, more than {tol / 5000:.1g})"
         outcome = "converged" if converged else "failed to converge"
         message = f"block-lbfgs {outcome} after {len(trace.history)} iterations{reason}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from ..objective import Objective
-from ._base import Callback, Solution, Solver, Trace, max_norm
+from ._base import Callback, Solution, Solver, Trace
 
 
 @dataclass
@@ -45,7 +45,7 @@ class LBFGS(Solver):
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
-        trace = Trace(callback)
+        trace = Trace(callback, objective)
         # SciPy tells its callback no gradient; the last point evaluated is the one it accepted.
         latest: list[NDArray[np.float64]] = []
 
@@ -75,11 +75,11 @@ class LBFGS(Solver):
         )
         # SciPy takes one step even of none allowed; it is reported, not counted, as in LogisticRegression.
         n_iter = min(len(trace.history), max_iter)
-        stalled = max_norm(result.jac) > tol and result.status != 1 and not trace.stopped
+        stalled = objective.gradient_norm(result.jac) > tol and result.status != 1 and not trace.stopped
         # No lower point was found. It is the optimum if there can be none: if the decrease that the approximate inverse
         # Hessian promises is within the rounding error of the objective.
         promised = 0.5 * float(result.jac @ result.hess_inv.matvec(result.jac)) if stalled else np.inf
-        converged = max_norm(result.jac) <= tol or promised <= objective.rounding(float(result.fun))
+        converged = objective.gradient_norm(result.jac) <= tol or promised <= objective.rounding(float(result.fun))
         outcome = "converged" if converged else "failed to converge"
         reason = " (it found no lower point at this precision)" if stalled and not converged else ""
         message = f"lbfgs {outcome} after {n_iter} iterations{reason}"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..objective import Objective
-from ._base import Callback, Solution, Solver, Trace, centred, line_search, max_norm, rounding_seen
+from ._base import Callback, Solution, Solver, Trace, centred, line_search, rounding_seen
 
 # Relative residual of a Newton step whose promise is taken for what is left to the optimum: the promise is then known to
 # its square times the condition of the scaled Hessian, and products in float32 still get there.
@@ -47,17 +47,17 @@ class NewtonCG(Solver):
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
-        trace = Trace(callback)
+        trace = Trace(callback, objective)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
-        converged = max_norm(gradient) == 0
+        converged = objective.gradient_norm(gradient) == 0
         reason, near_rounding = "", False
         unsolved = f" (no Newton step within {self.max_inner} inner iterations)"
         # Where all classes are equally likely, and so the same for each: what is orthogonal to their shifts remains so.
         scale = objective.hessian_diagonal(np.zeros_like(params))
         scale[(scale <= 0) | ~np.isfinite(scale)] = 1
         while not converged and not trace.stopped:
-            near = near_rounding or max_norm(gradient) <= tol
+            near = near_rounding or objective.gradient_norm(gradient) <= tol
             may_step = len(trace.history) < max_iter
             if not may_step and not near:
                 break
@@ -65,11 +65,11 @@ class NewtonCG(Solver):
             slope = float(gradient @ direction)
             gap = -slope / 2
             rounding = objective.rounding(value)
-            if near and solved and (gap <= rounding or (max_norm(gradient) <= tol and gap <= tol / 100)):
+            if near and solved and (gap <= rounding or (gap <= tol / 100 and objective.gradient_norm(gradient) <= tol)):
                 converged = True
                 break
             if not may_step:
-                if max_norm(gradient) <= tol:
+                if objective.gradient_norm(gradient) <= tol:
                     left = f" (the Newton step promised to lower the objective by {gap:.1g} nats, more than {tol / 100:.1g})"
                     reason = left if solved else unsolved
                 break

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from ..objective import Objective
-from ._base import Callback, Solution, Solver, Trace, centred, line_search, max_norm, rounding_seen
+from ._base import Callback, Solution, Solver, Trace, centred, line_search, rounding_seen
 from .lbfgs import LBFGS
 
 
@@ -48,18 +48,18 @@ class NewtonCholesky(Solver):
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
-        trace = Trace(callback)
+        trace = Trace(callback, objective)
         n_bytes = 2 * 8 * objective.n_params**2
         if n_bytes > min(self.max_bytes, memory_bytes()):
             reason = f"would need {n_bytes / 1e9:.2g} GB for the Hessian and its factor"
             return fall_back(reason, objective, start, trace, tol=tol, max_iter=max_iter, callback=callback)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
-        converged = max_norm(gradient) == 0
+        converged = objective.gradient_norm(gradient) == 0
         reason, gap = "", np.inf
         while not converged and not trace.stopped:
             may_step = len(trace.history) < max_iter
-            if not may_step and (trace.history or max_norm(gradient) > tol):
+            if not may_step and (trace.history or objective.gradient_norm(gradient) > tol):
                 break
             direction = newton_direction(objective, params, gradient)
             if direction is None:
@@ -75,11 +75,11 @@ class NewtonCholesky(Solver):
                 rounding = max(rounding, rounding_seen(value, found[1], found[2], found[0] - params))
                 params, value, gradient = found
                 trace.record(params, value, gradient)
-            converged = gap <= rounding or (max_norm(gradient) <= tol and gap <= tol / 100)
+            converged = gap <= rounding or (gap <= tol / 100 and objective.gradient_norm(gradient) <= tol)
             if found is None and not converged:
                 reason = " (the line search found no lower point)" if may_step else ""
                 break
-        if not converged and max_norm(gradient) <= tol:
+        if not converged and objective.gradient_norm(gradient) <= tol:
             reason = f" (the Newton step promised to lower the objective by {gap:.1g} nats, more than {tol / 100:.1g})"
         outcome = "converged" if converged else "did not converge"
         message = f"newton-cholesky: Newton solver {outcome} after {len(trace.history)} iterations{reason}"
