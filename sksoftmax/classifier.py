@@ -23,13 +23,14 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .blocks import RotatedRows, RowBlocks, as_rows, score_rows, thread_pool
+from .blocks import RotatedRows, RowBlocks, as_rows, score_rows
 from .losses import LOSSES, Loss, Targets
 from .objective import Objective
 from .penalties import PENALTIES
 from .progress import CallbackSupportMixin, FitProgress
 from .solvers import LBFGS, SOLVERS, NewtonCG, Solution, Solver, choose_solver
 from .targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets
+from .threads import thread_pool
 
 DOCUMENTATION = "https://sksoftmax.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
 

@@ -1,9 +1,9 @@
-r"""Second derivatives of the loss within one class at a time: what preconditioners are made of.
+r"""Second derivatives of the loss: within one class at a time, for preconditioners, and sums for the whole Hessian.
 
 .. math:: H_k = \sum_i w_i \, \frac{\partial^2 \ell_i}{\partial z_{ik}^2} \, x_i x_i^\top
 
-What lives here: these blocks, and their diagonals along the columns or in a common basis, as sums over rows. What doesn't: the
-derivatives across classes (``Objective.hessian``), the penalty, and what a solver makes of them.
+What lives here: these blocks and their diagonals in a common basis, as sums over rows, and the weighted Gram matrices of a
+pair of logits. What doesn't: the penalty, the order of the flat vector, and what a solver makes of them.
 
 Blocks are taken over the *head* of the columns: all of them in dense rows, the heaviest in sparse ones, where the many rare
 columns hardly occur together and their diagonal says it all.
@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels
-from .blocks import RowBlocks, Segment, map_in_order
+from .blocks import RowBlocks, Segment
 from .losses import BoundLoss
+from .threads import map_in_order
 
 # Numbers per step: products long enough to outweigh adding them up, temporaries small beside X.
 STEP_NUMBERS = 2**21
@@ -29,6 +30,8 @@ STEP_NUMBERS = 2**21
 THREADED_FEATURES = 32
 # Pieces of the rows whose sums along a basis are taken side by side: each is an array of classes by columns.
 DIAGONAL_SEGMENTS = 4
+# Columns of a single logit's Hessian that are added at a time: wide enough for BLAS, small beside the matrix.
+PANEL = 256
 # A row whose curvature for a class is less is all but decided about it.
 DECIDED = 0.01
 
@@ -163,3 +166,62 @@ def design_matrix(rows: RowBlocks, start: int, stop: int, fit_intercept: bool) -
     copy = np.ones((stop - start, rows.n_features + fit_intercept), dtype=rows.dtype)
     copy[:, : rows.n_features] = rows.dense(start, stop)
     return copy
+
+
+# -- the whole Hessian, a pair of logits at a time ---------------------------------------------------------------------
+
+
+def add_narrow_blocks(
+    design: NDArray[np.float64],
+    pair_weight: NDArray[np.float64],
+    pairs: Segment,
+    *,
+    positions: NDArray[np.intp],
+    hessian: NDArray[np.float64],
+) -> None:
+    """Add the blocks of pairs of logits, numbered as ``kernels.curvatures`` does, to the Hessian."""
+    gram = np.empty((positions.shape[1], positions.shape[1]))
+    kernels.add_hessian_blocks(design, pair_weight, *pairs, positions, gram, hessian)
+
+
+def add_wide_blocks(
+    design: NDArray[np.float64],
+    pair_weight: NDArray[np.float64],
+    pairs: Segment,
+    *,
+    positions: NDArray[np.intp],
+    hessian: NDArray[np.float64],
+) -> None:
+    """Do as ``add_narrow_blocks`` by BLAS."""
+    if len(positions) == 1:
+        add_gram(design, pair_weight[0], hessian)
+        return
+    rows, columns = np.tril_indices(len(positions))
+    for pair in range(*pairs):
+        k, other = rows[pair], columns[pair]
+        block = weighted_gram(design, pair_weight[pair])
+        hessian[np.ix_(positions[k], positions[other])] += block
+        if k != other:
+            hessian[np.ix_(positions[other], positions[k])] += block
+
+
+def weighted_gram(design: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``design.T @ diag(weight) @ design``; at half the cost where the weights have one sign."""
+    if weight.min(initial=0) < 0 < weight.max(initial=0):
+        return (design * weight[:, None]).T @ design
+    part = design * np.sqrt(np.abs(weight))[:, None]
+    return part.T @ part if weight.sum() >= 0 else -(part.T @ part)
+
+
+def add_gram(design: NDArray[np.float64], weight: NDArray[np.float64], hessian: NDArray[np.float64]) -> None:
+    """Add ``design.T @ diag(weight) @ design`` to the Hessian of a single logit, whose weights are not negative.
+
+    In panels of columns: the whole product would be a second matrix of the Hessian's size.
+    """
+    part = design * np.sqrt(weight)[:, None]
+    for start in range(0, len(hessian), PANEL):
+        stop = start + PANEL
+        hessian[start:stop, start:stop] += part[:, start:stop].T @ part[:, start:stop]
+        beside = part[:, start:stop].T @ part[:, stop:]
+        hessian[start:stop, stop:] += beside
+        hessian[stop:, start:stop] += beside.T

@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy
 
 from . import kernels
-from .blocks import Item, Pair, RowBlocks, Segment, map_in_order
-from .curvature import ClassCurvature, design_matrix
+from .blocks import Pair, RowBlocks, Segment
+from .curvature import ClassCurvature, add_narrow_blocks, add_wide_blocks, design_matrix
 from .losses import BoundLoss
 from .penalties import Penalty
+from .threads import Item, map_in_order
 
 # Rows per step of the dense Hessian: long enough for BLAS, short enough to be a small temporary.
 HESSIAN_ROWS = 1024
@@ -37,8 +38,6 @@ HESSIAN_ROWS = 1024
 BLOCKS_NUMBERS = 2**21
 # Features from which one block of it is worth handing to a thread.
 HESSIAN_FEATURES = 32
-# Columns of a single logit's Hessian that are added at a time: wide enough for BLAS, small beside the matrix.
-PANEL = 256
 
 
 class Objective:
@@ -317,59 +316,3 @@ class Objective:
         positions = self._positions()
         curvature = hessian[positions, positions].mean(axis=0) / self.n_logits
         hessian[positions[:, None], positions[None]] += curvature
-
-
-def add_narrow_blocks(
-    design: NDArray[np.float64],
-    pair_weight: NDArray[np.float64],
-    pairs: Segment,
-    *,
-    positions: NDArray[np.intp],
-    hessian: NDArray[np.float64],
-) -> None:
-    """Add the blocks of pairs of logits, numbered as ``kernels.curvatures`` does, to the Hessian."""
-    gram = np.empty((positions.shape[1], positions.shape[1]))
-    kernels.add_hessian_blocks(design, pair_weight, *pairs, positions, gram, hessian)
-
-
-def add_wide_blocks(
-    design: NDArray[np.float64],
-    pair_weight: NDArray[np.float64],
-    pairs: Segment,
-    *,
-    positions: NDArray[np.intp],
-    hessian: NDArray[np.float64],
-) -> None:
-    """Do as ``add_narrow_blocks`` by BLAS."""
-    if len(positions) == 1:
-        add_gram(design, pair_weight[0], hessian)
-        return
-    rows, columns = np.tril_indices(len(positions))
-    for pair in range(*pairs):
-        k, other = rows[pair], columns[pair]
-        block = weighted_gram(design, pair_weight[pair])
-        hessian[np.ix_(positions[k], positions[other])] += block
-        if k != other:
-            hessian[np.ix_(positions[other], positions[k])] += block
-
-
-def weighted_gram(design: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ``design.T @ diag(weight) @ design``; at half the cost where the weights have one sign."""
-    if weight.min(initial=0) < 0 < weight.max(initial=0):
-        return (design * weight[:, None]).T @ design
-    part = design * np.sqrt(np.abs(weight))[:, None]
-    return part.T @ part if weight.sum() >= 0 else -(part.T @ part)
-
-
-def add_gram(design: NDArray[np.float64], weight: NDArray[np.float64], hessian: NDArray[np.float64]) -> None:
-    """Add ``design.T @ diag(weight) @ design`` to the Hessian of a single logit, whose weights are not negative.
-
-    In panels of columns: the whole product would be a second matrix of the Hessian's size.
-    """
-    part = design * np.sqrt(weight)[:, None]
-    for start in range(0, len(hessian), PANEL):
-        stop = start + PANEL
-        hessian[start:stop, start:stop] += part[:, start:stop].T @ part[:, start:stop]
-        beside = part[:, start:stop].T @ part[:, stop:]
-        hessian[start:stop, stop:] += beside
-        hessian[stop:, start:stop] += beside.T

@@ -12,7 +12,7 @@ import sksoftmax
 
 ROOT = Path(sksoftmax.__file__).parent
 FLOORS = [
-    {"kernels", "_optional", "_parameters"},
+    {"kernels", "threads", "_optional", "_parameters"},
     {"losses", "penalties", "functional"},
     {"objective", "curvature", "blocks"},
     {"solvers"},

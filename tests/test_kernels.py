@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sksoftmax.blocks import as_rows, map_in_order, score_rows, thread_pool
+from sksoftmax.blocks import as_rows, score_rows
 from sksoftmax.losses import CrossEntropy, Targets
+from sksoftmax.threads import map_in_order, thread_pool
 
 DTYPES = [np.float64, np.float32]
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}

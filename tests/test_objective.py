@@ -7,10 +7,11 @@ import pytest
 from scipy import sparse
 
 import reference
-from sksoftmax.blocks import MIN_HEAD, as_rows, thread_pool
+from sksoftmax.blocks import MIN_HEAD, as_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
+from sksoftmax.threads import thread_pool
 
 
 def make_objective(X, labels, n_classes, *, C=0.7, weight=None, smoothing=0.0, fit_intercept=True, pool=None, n_threads=1):

@@ -12,8 +12,8 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
 from sksoftmax._optional import import_optional
-from sksoftmax.blocks import thread_pool
 from sksoftmax.solvers import SOLVERS
+from sksoftmax.threads import thread_pool
 
 
 @pytest.fixture
