@@ -25,7 +25,7 @@ from .losses import BoundLoss
 from .threads import map_in_order
 
 # Numbers per step: products long enough to outweigh adding them up, temporaries small beside X.
-STEP_NUMBERS = 2**21
+STEP_NUMBERS = 2**22
 # Features from which one block of it is worth handing to a thread.
 THREADED_FEATURES = 32
 # Pieces of the rows whose sums along a basis are taken side by side: each is an array of classes by columns.

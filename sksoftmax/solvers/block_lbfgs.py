@@ -41,7 +41,7 @@ class BlockLBFGS(Solver):
     Making the blocks costs about ``n_rows * n_features²`` operations for each class that a row is undecided about, and
     ``n_classes * n_features²`` numbers of memory. An iteration is one pass over X as in plain L-BFGS, and some tens of them
     are usual where that takes hundreds or thousands. At the start, where the classes are alike, one block serves them all;
-    they are made anew after 12, 30, 75, … iterations, or 6, 12, 24, … where that is cheap.
+    they are made anew after 16, 64, 256, … iterations, or 6, 12, 24, … where that is cheap.
 
     Where the blocks would take more than ``max_bytes``, the spectra of the blocks in the eigenbasis of the Gram matrix stand
     for them. In sparse rows the heaviest columns have blocks and the others the diagonal of the Hessian.
@@ -121,7 +121,7 @@ class BlockLBFGS(Solver):
 def next_refresh(iteration: int, *, is_costly: bool) -> int:
     """Return the iteration after which the preconditioner is made anew next."""
     if is_costly:
-        return 5 * iteration // 2 or 12
+        return 4 * iteration or 16
     return 2 * iteration or 6
 
 
