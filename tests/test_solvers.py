@@ -205,7 +205,7 @@ def test_newton_hands_a_singular_hessian_over(make_problem):
     X, labels, _ = make_problem(10, 20, 2)
     objective = make_objective(X, labels, 2, 1e-30)
     solution = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=200)
-    lbfgs = BlockLBFGS().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=200)
+    lbfgs = LBFGS().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=200)
     assert solution.converged
     assert "singular Hessian" in solution.message
     assert solution.n_iter == len(solution.history) == lbfgs.n_iter
@@ -237,9 +237,9 @@ def test_newton_hands_over_what_would_take_more_memory_than_allowed(n_bytes, mak
     start = np.zeros(objective.n_params)
     solution = NewtonCholesky(max_bytes=n_bytes).solve(objective, start, tol=1e-6, max_iter=100)
     assert solution.converged
-    assert ("fell back: block-lbfgs converged" in solution.message) is (n_bytes < 16 * 18**2)
+    assert ("fell back: lbfgs converged" in solution.message) is (n_bytes < 16 * 18**2)
     if n_bytes < 16 * 18**2:
-        lbfgs = BlockLBFGS().solve(objective, start, tol=1e-6, max_iter=100)
+        lbfgs = LBFGS().solve(objective, start, tol=1e-6, max_iter=100)
         assert solution.n_iter == len(solution.history) == lbfgs.n_iter
         np.testing.assert_array_equal(solution.params, lbfgs.params)
 

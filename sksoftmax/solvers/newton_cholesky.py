@@ -11,7 +11,7 @@ from scipy.linalg import lapack
 
 from ..objective import Objective
 from ._base import Callback, Solution, Solver, Trace, centred, line_search, rounding_seen
-from .block_lbfgs import BlockLBFGS
+from .lbfgs import LBFGS
 
 
 @dataclass
@@ -24,7 +24,7 @@ class NewtonCholesky(Solver):
 
     Stops when the gradient is within the tolerance and the decrease that the last Newton step promised within a hundredth
     of it (what is left is of the order of that decrease squared), or when that decrease is below the rounding error of the
-    objective. Where the Hessian is singular, block L-BFGS takes over from the point reached; where it and its factor would take
+    objective. Where the Hessian is singular, L-BFGS takes over from the point reached; where it and its factor would take
     more than ``max_bytes``, or than the machine has, from the start.
 
     Parameters
@@ -96,9 +96,9 @@ def fall_back(
     max_iter: int,
     callback: Callback | None,
 ) -> Solution:
-    """Hand over to block L-BFGS, with max_iter iterations left."""
+    """Hand over to L-BFGS, with max_iter iterations left."""
     done = tuple(trace.history)
-    solution = BlockLBFGS().solve(objective, params, tol=tol, max_iter=max_iter, callback=callback)
+    solution = LBFGS().solve(objective, params, tol=tol, max_iter=max_iter, callback=callback)
     message = f"newton-cholesky {reason} and fell back: {solution.message}"
     return replace(solution, n_iter=solution.n_iter + len(done), history=done + solution.history, message=message)
 
