@@ -10,7 +10,7 @@ from sksoftmax.blocks import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
-from sksoftmax.solvers import SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
+from sksoftmax.solvers import LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
 from sksoftmax.solvers._base import centred, line_search, rounding_seen
 from sksoftmax.solvers.newton_cholesky import newton_direction
 
