@@ -11,6 +11,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.fixes import parse_version, sp_version
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
@@ -70,7 +71,9 @@ STEP_BYTES = 6 * 8 * STEP_NUMBERS // 16
 # newton-cg: point, gradient, the four of conjugate gradients, a trial point and temporaries. block-lbfgs: the pairs and the
 # preconditioned change of each, point, gradient, direction, a trial point and its gradient, and temporaries of the
 # preconditioner.
-OWN_VECTORS = {LBFGS: PAIRS + 20, NewtonCG: 10, BlockLBFGS: PAIRS + MEMORY + 14}
+# SciPy before 1.15 wraps Fortran, with copies of its own.
+SCIPY_VECTORS = 20 if sp_version >= parse_version("1.15") else 28
+OWN_VECTORS = {LBFGS: PAIRS + SCIPY_VECTORS, NewtonCG: 10, BlockLBFGS: PAIRS + MEMORY + 14}
 SOLVERS = [LBFGS(memory=MEMORY), NewtonCG(max_inner=3), BlockLBFGS(memory=MEMORY)]
 
 
