@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import kernels
 from .blocks import RowBlocks, Segment
+from .kernels import softmax as kernels
 from .losses import BoundLoss
 from .threads import map_in_order
 

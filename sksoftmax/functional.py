@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import kernels
+from .kernels import softmax as kernels
 
 Reduction = Literal["mean", "sum", "none"]
 

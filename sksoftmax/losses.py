@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import kernels
 from ._parameters import Parametrised
+from .kernels import softmax as kernels
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy
 
-from . import kernels
 from .blocks import Pair, RowBlocks, Segment
 from .curvature import ClassCurvature, add_narrow_blocks, add_wide_blocks, design_matrix
+from .kernels import softmax as kernels
 from .losses import BoundLoss
 from .penalties import Penalty
 from .threads import Item, map_in_order

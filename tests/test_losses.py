@@ -5,8 +5,8 @@ import pytest
 from sklearn.base import clone
 
 import reference
-from sksoftmax import kernels
 from sksoftmax.blocks import as_rows
+from sksoftmax.kernels import softmax as kernels
 from sksoftmax.losses import LOSSES, CrossEntropy, Targets
 from sksoftmax.penalties import PENALTIES
 

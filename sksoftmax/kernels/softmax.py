@@ -1,9 +1,9 @@
-"""Compiled loops over rows: arrays in, arrays filled.
+"""Softmax, losses on logits, and passes over dense and CSR rows.
 
-What lives here: every function that numba compiles, and nothing else. What doesn't: validation, allocation of results,
-threads, objects. Callers pass C-contiguous arrays; a kernel works on the rows ``start:stop`` of the data and on rows
-``0:stop - start`` of its scratch arrays, so that no slice is made per call. A thread's whole segment of rows is one call:
-returning to Python for every block costs the second thread its gain.
+What lives here: all that turns logits into probabilities or losses, since kernels that call each other share a file. What
+doesn't: metrics of probabilities. Callers pass C-contiguous arrays; a kernel works on the rows ``start:stop`` of the data and
+on rows ``0:stop - start`` of its scratch arrays, so that no slice is made per call. A thread's whole segment of rows is one
+call: returning to Python for every block costs the second thread its gain.
 
 Conventions
 -----------
@@ -12,8 +12,7 @@ over rows is taken in float64. ``coef`` is (n_logits, n_features) for dense rows
 vectorise along the features, CSR kernels along the classes.
 
 The ``fastmath`` flags let LLVM reorder a sum and fuse a multiplication into it, which vectorising needs; neither assumes
-that numbers are finite. Options are repeated on each kernel because numba's on-disk cache does not see them otherwise, and
-kernels that call each other share this file because the cache does not see edits in an imported one.
+that numbers are finite.
 """
 
 import numpy as np
