@@ -295,8 +295,11 @@ class Objective:
         if not self._loss.shift_invariant:
             return
         coef, intercept = self._split(vector)
-        coef -= coef.mean(axis=0) if self._rows.class_major else coef.mean(axis=1)[:, None]
-        intercept -= intercept.mean()
+        if self._rows.class_major:
+            coef -= np.add.reduce(coef) / self.n_logits
+        else:
+            coef -= np.add.reduce(coef, axis=1, keepdims=True) / self.n_logits
+        intercept -= np.add.reduce(intercept) / self.n_logits
 
     def each(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
         """Call function on each of items, in the objective's threads."""

@@ -67,15 +67,22 @@ class Preconditioner:
 
     def __call__(self, vector: Vector) -> Vector:
         """Return the preconditioned vector, a new array."""
+        if self._diagonal is None:
+            product = np.empty_like(vector)
+            rows = self._solve(self._centred(self._objective.head(vector)))
+            self._objective.set_head(product, self._centred(rows))
+            return product
         vector = vector.copy()
         self._objective.centre(vector)
         rows = self._solve(self._objective.head(vector))
-        if self._diagonal is not None:
-            vector *= self._diagonal
+        vector *= self._diagonal
         if self._inverse is not None or self._basis is not None:
             self._objective.set_head(vector, rows)
         self._objective.centre(vector)
         return vector
+
+    def _centred(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return rows - np.add.reduce(rows) / len(rows) if self._objective.shift_invariant else rows
 
     def _solve(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         if self._basis is not None:
@@ -115,12 +122,13 @@ def invert(block: NDArray[np.float64]) -> None:
     lift = 1e-14
     while True:
         np.fill_diagonal(block, 1 + lift)
-        factor, info = lapack.dpotrf(block, lower=1)
+        factor, info = lapack.dpotrf(block, lower=1)  # with zeros above the diagonal
         if info == 0:
             break
         lift *= 100
     inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
-    block[:] = np.tril(inverse)
-    block += np.tril(inverse, -1).T
+    diagonal = inverse.diagonal().copy()
+    np.add(inverse, inverse.T, out=block)
+    np.fill_diagonal(block, diagonal)
     block *= scale
     block *= scale[:, None]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from ..objective import Objective
 from ._base import Callback, Solution, Solver, Trace, centred, line_search
@@ -16,15 +15,6 @@ from ._preconditioner import Preconditioner
 Vector = NDArray[np.float64]
 
 MIN_PAIRS, PAIRS_BYTES = 6, 2**27
-
-
-class Pair(NamedTuple):
-    """A step, the gradient's change along it, that preconditioned, and 1 / (step @ change)."""
-
-    step: Vector
-    change: Vector
-    preconditioned: Vector
-    reciprocal: float
 
 
 @dataclass
@@ -52,7 +42,7 @@ class BlockLBFGS(Solver):
 
     Parameters
     ----------
-    memory : int, default=10
+    memory : int, default=20
         Pairs of steps and gradient changes kept: three vectors each.
     max_bytes : int, default=2**29
         Most memory for the blocks.
@@ -78,7 +68,7 @@ class BlockLBFGS(Solver):
         trace = Trace(callback, objective)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
-        pairs: deque[Pair] = deque(maxlen=min(self.memory, max(MIN_PAIRS, PAIRS_BYTES // (3 * params.nbytes))))
+        pairs = Pairs(min(self.memory, max(MIN_PAIRS, PAIRS_BYTES // (3 * params.nbytes))), len(params))
         converged = objective.gradient_norm(gradient) == 0
         reason, refresh_at, promised = "", 0, np.inf
         precondition: Preconditioner | None = None
@@ -88,9 +78,8 @@ class BlockLBFGS(Solver):
                 precondition = Preconditioner(objective, params, max_bytes=self.max_bytes)
                 refresh_at = next_refresh(refresh_at, is_costly=precondition.is_costly)
                 preconditioned = precondition(gradient)
-                for i, pair in enumerate(pairs):
-                    pairs[i] = pair._replace(preconditioned=precondition(pair.change))
-            direction = -two_loops(gradient, preconditioned, pairs)
+                pairs.precondition(precondition)
+            direction = -pairs.inverse_hessian_product(gradient, preconditioned)
             slope = float(gradient @ direction)
             promised = -slope / 2
             # An eighth, as steps below the rounding of the value still lower the gradient.
@@ -109,7 +98,7 @@ class BlockLBFGS(Solver):
             step, change = params - before[0], gradient - before[1]
             curvature = float(step @ change)
             if curvature > np.finfo(np.float64).eps * (change @ change):
-                pairs.append(Pair(step, change, preconditioned - before[2], 1 / curvature))
+                pairs.add(step, change, preconditioned - before[2])
             trace.record(params, value, gradient)
         if not converged and objective.gradient_norm(gradient) <= tol and np.isfinite(promised):
             reason = f" (the last step promised to lower the objective by {promised:.1g} nats, more than {tol / 5000:.1g})"
@@ -125,22 +114,62 @@ def next_refresh(iteration: int, *, is_costly: bool) -> int:
     return 2 * iteration or 6
 
 
-def two_loops(gradient: Vector, preconditioned: Vector, pairs: deque[Pair]) -> Vector:
-    """Return the inverse Hessian approximation times the gradient: the preconditioner's, corrected by the pairs.
+class Pairs:
+    """Steps s, gradient changes y and these preconditioned, Py, as rows of three matrices, and the products that L-BFGS needs.
 
-    The preconditioner is linear: instead of calling it on the vector between the loops, that vector's preconditioned form is
-    summed from those of the gradient and of the changes.
+    The newest pair takes the oldest one's row. The compact form of the inverse Hessian asks for a few products with whole
+    matrices where the two-loop recursion takes a hundred short steps.
+
+    Parameters
+    ----------
+    capacity : int
+    n_params : int
+
+    References
+    ----------
+    Byrd, Nocedal & Schnabel (1994), "Representations of quasi-Newton matrices and their use in limited memory methods".
     """
-    vector, result = gradient.copy(), preconditioned.copy()
-    shares = []
-    for pair in reversed(pairs):
-        shares.append(pair.reciprocal * float(pair.step @ vector))
-        vector -= shares[-1] * pair.change
-        result -= shares[-1] * pair.preconditioned
-    if pairs:
+
+    def __init__(self, capacity: int, n_params: int) -> None:
+        self._capacity = capacity
+        self._order = np.empty(0, dtype=np.intp)  # rows in use, oldest first
+        self._steps, self._changes, self._preconditioned = (np.empty((capacity, n_params)) for _ in range(3))
+        # By row: s_i @ y_j, and y_i @ P y_j.
+        self._curvatures, self._metrics = np.zeros((capacity, capacity)), np.zeros((capacity, capacity))
+
+    def add(self, step: Vector, change: Vector, preconditioned: Vector) -> None:
+        """Keep a pair."""
+        full = len(self._order) == self._capacity
+        row = self._order[0] if full else len(self._order)
+        self._order = np.append(self._order[full:], row)
+        self._steps[row], self._changes[row], self._preconditioned[row] = step, change, preconditioned
+        used = len(self._order)
+        self._curvatures[:used, row] = self._steps[:used] @ change
+        self._metrics[row, :used] = self._metrics[:used, row] = self._preconditioned[:used] @ change
+
+    def precondition(self, precondition: Preconditioner) -> None:
+        """Apply a new preconditioner to the changes."""
+        used = len(self._order)
+        for row in range(used):
+            self._preconditioned[row] = precondition(self._changes[row])
+        self._metrics[:used, :used] = self._changes[:used] @ self._preconditioned[:used].T
+
+    def inverse_hessian_product(self, gradient: Vector, preconditioned: Vector) -> Vector:
+        """Return the approximate inverse Hessian times gradient; ``preconditioned`` is the preconditioner times it."""
+        used, order = len(self._order), self._order
+        if used == 0:
+            return preconditioned
+        grid = np.ix_(order, order)
+        curvatures, metrics = self._curvatures[grid], self._metrics[grid]
         # Blocks made where the classes were less decided promise too long a step: the last pair tells by how much.
-        last = pairs[-1]
-        result *= min(1.0, 1 / (last.reciprocal * float(last.change @ last.preconditioned)))
-    for pair, share in zip(pairs, reversed(shares), strict=True):
-        result += (share - pair.reciprocal * float(pair.change @ result)) * pair.step
-    return result
+        scale = min(1.0, curvatures[-1, -1] / metrics[-1, -1])
+        along, across = (self._steps[:used] @ gradient)[order], (self._preconditioned[:used] @ gradient)[order]
+        # With R the upper triangle of curvatures: R p = S g, then Rᵀ q = (D + Yᵀ P Y) p - Yᵀ P g.
+        outer, _ = lapack.dtrtrs(curvatures, along)
+        inner, _ = lapack.dtrtrs(curvatures, curvatures.diagonal() * outer + scale * (metrics @ outer - across), trans=1)
+        shares = np.empty((2, used))
+        shares[0, order], shares[1, order] = inner, -scale * outer
+        product = scale * preconditioned
+        product += shares[0] @ self._steps[:used]
+        product += shares[1] @ self._preconditioned[:used]
+        return product
