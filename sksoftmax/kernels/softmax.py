@@ -289,6 +289,105 @@ def cross_entropy_curvature(logits, n_rows):
 
 
 # --------------------------------------------------------------------------------------------------------------------
+# temperature: sums over rows of functions of one inverse temperature
+#
+# With gaps d of a row's logits to its largest and inverse temperature b, the row's cross-entropy is log(sum(exp(b d))) less
+# b times the target's mean gap. That mean does not depend on b, so that it is summed once, and passes know no targets.
+
+_IMPOSSIBLE = -1e90  # a gap that stands for -inf: b times it is beyond every exp, and its cube is finite
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_gaps(logits, i, weight, out):
+    """Fill out with the gaps of row i to its largest logit; zeros for a row without weight."""
+    if weight[i] == 0.0:
+        out[:] = 0.0
+        return
+    largest = np.float64(logits[i, _leader(logits, i)])
+    for k in range(logits.shape[1]):
+        gap = np.float64(logits[i, k]) - largest
+        out[k] = gap if gap > _IMPOSSIBLE else _IMPOSSIBLE
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sum_gaps(logits, labels, proba, weight, start, stop, step, gaps):
+    """Return weighted sums over rows start:stop:step, a tuple.
+
+    The mean gap under the target, the mean and the mean square under equal probabilities of the possible classes, and, no sums,
+    the widest gap and the largest absolute logit. ``labels`` is empty if the targets are rows of class probabilities, ``proba``
+    if they are labels; ``gaps``, (n_classes,), is scratch.
+    """
+    n_classes = logits.shape[1]
+    target_sum = mean_sum = square_sum = widest = largest = 0.0
+    for i in range(start, stop, step):
+        if weight[i] == 0.0:
+            continue
+        _fill_gaps(logits, i, weight, gaps)
+        target = mass = mean = square = 0.0
+        n_possible = 0
+        if len(labels) > 0:
+            target, mass = gaps[labels[i]], 1.0
+        else:
+            for k in range(n_classes):
+                if proba[i, k] > 0.0:
+                    target += proba[i, k] * gaps[k]
+                    mass += proba[i, k]
+        for k in range(n_classes):
+            if gaps[k] > _IMPOSSIBLE:
+                n_possible += 1
+                mean += gaps[k]
+                square += gaps[k] * gaps[k]
+                widest = min(widest, gaps[k])
+            if logits[i, k] > -np.inf:
+                largest = max(largest, abs(np.float64(logits[i, k])))
+        target_sum += weight[i] * target / mass
+        mean_sum += weight[i] * mean / n_possible
+        square_sum += weight[i] * square / n_possible
+    return target_sum, mean_sum, square_sum, widest, largest
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def sum_log_partition(logits, weight, inverse_temperature, start, stop, step, gaps, terms):
+    """Return the weighted sum over rows start:stop:step of log(sum(exp(b d))) and its first three derivatives by b, a tuple.
+
+    ``gaps`` and ``terms``, (rows, n_classes) and float64, are scratch; together they should fit in the first-level cache.
+    """
+    n_classes = logits.shape[1]
+    value = first = second = third = 0.0
+    n_taken = (stop - start + step - 1) // step
+    flat_gaps, flat_terms = gaps.reshape(-1), terms.reshape(-1)
+    for begin in range(0, n_taken, len(gaps)):
+        n_rows = min(len(gaps), n_taken - begin)
+        for r in range(n_rows):
+            _fill_gaps(logits, start + (begin + r) * step, weight, gaps[r])
+        for j in range(n_rows * n_classes):  # without regard to rows: vectorises whatever their length
+            flat_terms[j] = _exp_nonpositive(inverse_temperature * flat_gaps[j])
+        for r in range(n_rows):
+            rest = s1 = s2 = s3 = 0.0
+            n_leaders = 0
+            for k in range(n_classes):
+                gap = gaps[r, k]
+                # A leader's term is one and stays apart: the rest keeps its digits, however small it is.
+                n_leaders += gap == 0.0
+                t0 = 0.0 if gap == 0.0 else terms[r, k]
+                t1 = t0 * gap
+                t2 = t1 * gap
+                rest += t0
+                s1 += t1
+                s2 += t2
+                s3 += t2 * gap
+            row_weight = weight[start + (begin + r) * step]
+            rest += n_leaders - 1
+            mean = s1 / (1.0 + rest)
+            square = s2 / (1.0 + rest)
+            value += row_weight * np.log1p(rest)
+            first += row_weight * mean
+            second += row_weight * (square - mean * mean)
+            third += row_weight * (s3 / (1.0 + rest) - 3.0 * mean * square + 2.0 * mean * mean * mean)
+    return value, first, second, third
+
+
+# --------------------------------------------------------------------------------------------------------------------
 # the loss of a block, whichever loss it is: a new loss is a number here and a branch in each function
 
 CROSS_ENTROPY = 0

@@ -1,0 +1,334 @@
+"""The contract of every calibrator: a map from logits to logits, fitted on rows that the model was not fitted on.
+
+What lives here: ``Calibrator``: what it takes as logits, labels, weights and classes, and what it answers. What doesn't: any
+method of calibration (a file each), and models whose logits are calibrated (``classifier``).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from ..functional import check_proba
+from ..kernels import softmax as kernels
+from ..losses import Targets
+from ..targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets
+
+PROBA_FLOOR = float(np.finfo(np.float64).eps)
+"""With ``input="proba"`` lesser probabilities count as this one: zeros must have a logarithm, and keep their place."""
+
+BLOCK_ROWS = 4096
+
+
+class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Contract of every calibrator.
+
+    A subclass has a ``_fit`` that returns its fitted attributes, and a ``_transform``; both see logits of shape
+    (n_rows, n_classes), C-contiguous, float32 or float64, where −inf stands only where the true class (of a row with weight)
+    does not. The attributes are kept all together at the end, so that a fit that fails leaves the last one whole.
+
+    Parameters
+    ----------
+    input : {"logits", "proba"}, default="logits"
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below
+        ``PROBA_FLOOR``, 2.2e-16, count as that: zeros too.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Column k of logits and probabilities belongs to the k-th.
+    n_features_in_ : int
+        Columns of the logits: the number of classes, or 1 for two classes with one logit.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"input": [StrOptions({"logits", "proba"})]}
+    two_classes_only: ClassVar[bool] = False
+
+    def __init__(self, *, input: Literal["logits", "proba"] = "logits") -> None:
+        self.input = input
+
+    @abstractmethod
+    def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
+        """Return the fitted attributes by name.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (n_rows, n_classes)
+            Possibly the caller's own array: read only.
+        targets : Targets
+            With weights that sum to one.
+        total_weight : float
+            What the weights summed to: the number of rows, where each counts once.
+        """
+
+    @abstractmethod
+    def _transform(self, logits: NDArray) -> NDArray:
+        """Return calibrated logits as a new array of the shape and dtype of logits, which is read only."""
+
+    # -- fitting -------------------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, logits: Any, y: Any, sample_weight: ArrayLike | None = None, *, classes: ArrayLike | None = None
+    ) -> Calibrator:
+        """Fit the calibrator to rows that the model was not fitted on.
+
+        Parameters
+        ----------
+        logits : array-like of shape (n_samples, n_classes); for two classes also (n_samples,) or (n_samples, 1)
+            Logits, or with ``input="proba"`` probabilities. One column is that of the second class: the logit of it over
+            the first one, or its probability. float32 and float64 are not converted; C-contiguous logits are not copied.
+            −inf is allowed where it is not the true class.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels of any kind, or rows of class probabilities: a row q counts as n_classes rows, the k-th with label k and
+            weight ``q[k]``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; 2 counts as the row twice, 0 as the row left out.
+        classes : array-like of shape (n_classes,), default=None
+            The classes in the order of the columns, if that is not the order of ``np.unique(y)`` or if y lacks some; for
+            class probabilities their names.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            Bad input; the message names it, what was got and what is allowed, and the first bad row.
+        """
+        rows, n_columns, finite = _rows(logits, proba=self.input == "proba")
+        n_rows, n_classes = rows.shape
+        if self.two_classes_only and n_classes != 2:
+            raise ValueError(f"{type(self).__name__} is for two classes, got {n_classes} columns of {self.input}.")
+        if y is None:
+            raise ValueError("y is None; a calibrator needs the rows' classes, or class probabilities.")
+        if is_proba(y):
+            names, encoded = _soft_targets(y, n_rows, n_classes, classes)
+        else:
+            names, encoded = _label_targets(y, n_rows, n_classes, classes)
+        weight = check_sample_weight(sample_weight, rows)
+        targets, total_weight = make_targets(names, weight, None, **encoded)
+        if not finite:
+            _check_true_class_is_finite(rows, targets)
+        fitted = self._fit(rows, targets, total_weight)
+        self.__dict__.update(classes_=names, n_features_in_=n_columns, **fitted)
+        return self
+
+    # -- calibrating ---------------------------------------------------------------------------------------------
+
+    def transform(self, logits: Any) -> NDArray:
+        """Return calibrated logits.
+
+        Parameters
+        ----------
+        logits : array-like of shape (n_samples, n_classes); for two classes also (n_samples,) or (n_samples, 1)
+            As for ``fit``.
+
+        Returns
+        -------
+        logits : ndarray of the same shape, float32 or float64
+            A row's are the same whatever the other rows.
+
+        Raises
+        ------
+        ValueError
+            Bad input; the message names it, what was got and what is allowed, and the first bad row.
+        """
+        calibrated = self._calibrated(logits)
+        shape = np.shape(logits)
+        if calibrated.shape == shape:
+            return calibrated
+        return (calibrated[:, 1] - calibrated[:, 0]).reshape(shape)
+
+    def predict_proba(self, logits: Any) -> NDArray:
+        """Return calibrated class probabilities.
+
+        Parameters
+        ----------
+        logits : array-like of shape (n_samples, n_classes); for two classes also (n_samples,) or (n_samples, 1)
+            As for ``fit``.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes), float32 or float64
+            Rows sum to one; columns in the order of ``classes_``.
+        """
+        calibrated = self._calibrated(logits)
+        kernels.softmax(calibrated, len(calibrated))
+        return calibrated
+
+    def predict_log_proba(self, logits: Any) -> NDArray:
+        """Return logarithms of calibrated class probabilities, in nats, computed from the logits: finite where these are.
+
+        Parameters
+        ----------
+        logits : array-like of shape (n_samples, n_classes); for two classes also (n_samples,) or (n_samples, 1)
+            As for ``fit``.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes), float32 or float64
+            Columns in the order of ``classes_``.
+        """
+        calibrated = self._calibrated(logits)
+        kernels.log_softmax(calibrated, len(calibrated))
+        return calibrated
+
+    def _calibrated(self, logits: Any) -> NDArray:
+        check_is_fitted(self)
+        rows, _, finite = _rows(logits, proba=self.input == "proba", n_classes=len(self.classes_))
+        if not finite:
+            _check_no_empty_row(rows)
+        return self._transform(rows)
+
+    def set_output(self, *, transform: Any = None) -> Calibrator:
+        """Do nothing: ``transform`` returns arrays whatever the container that is asked for."""
+        return self
+
+    def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.one_d_labels = True
+        tags.input_tags.one_d_array = True
+        return tags
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# logits
+
+
+def _rows(given: Any, *, proba: bool, n_classes: int | None = None) -> tuple[NDArray, int, bool]:
+    """Return logits of shape (n_rows, n_classes), how many columns were given, and whether all are finite."""
+    name = "proba" if proba else "logits"
+    if sparse.issparse(given):
+        raise ValueError(f"{name} are sparse; pass a dense array.")
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiubO":
+        raise ValueError(f"{name} must be numbers, got dtype {array.dtype}.")
+    rows = np.ascontiguousarray(array, dtype=array.dtype if array.dtype == np.float32 else np.float64)
+    if rows.ndim not in (1, 2) or 0 in rows.shape:
+        raise ValueError(f"{name} must be (n_samples, n_classes), or (n_samples,) for two classes, got shape {array.shape}.")
+    n_columns = 1 if rows.ndim == 1 else rows.shape[1]
+    if n_classes not in (None, max(n_columns, 2)):
+        raise ValueError(f"{name} must have {n_classes} columns, as many as there were classes in fit, got {n_columns}.")
+    finite = _check_finite(rows.reshape(len(rows), -1), name)
+    if n_columns == 1:
+        rows = _two_columns(rows.ravel(), proba=proba)
+    return (_log(rows) if proba else rows), n_columns, finite
+
+
+def _check_finite(rows: NDArray, name: str) -> bool:
+    """Return whether all numbers are finite; raise if one is NaN or +inf."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(rows.sum()):  # one pass, no array
+            return True
+    finite = True
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = rows[start : start + BLOCK_ROWS]
+        bad = np.argwhere(np.isnan(block) | (block == np.inf))
+        if len(bad):
+            row, column = bad[0]
+            value = block[row, column]
+            raise ValueError(f"{name} must be finite or -inf, got {value} in row {start + row}, column {column}.")
+        finite = finite and bool(np.isfinite(block).all())
+    return finite
+
+
+def _two_columns(column: NDArray, *, proba: bool) -> NDArray:
+    """Return the columns of both classes, given that of the second one."""
+    if not proba:
+        return np.column_stack([np.zeros_like(column), column])
+    bad = np.flatnonzero(~((column >= 0) & (column <= 1)))
+    if len(bad):
+        raise ValueError(f"proba must be in [0, 1], got {column[bad[0]]} in row {bad[0]}.")
+    return np.column_stack([1 - column, column])
+
+
+def _log(proba: NDArray) -> NDArray:
+    """Return the logarithms of class probabilities, none of them below ``PROBA_FLOOR``."""
+    logits = np.maximum(check_proba(proba, "proba"), PROBA_FLOOR, dtype=proba.dtype)
+    return np.log(logits, out=logits)
+
+
+def _check_no_empty_row(rows: NDArray) -> None:
+    for start in range(0, len(rows), BLOCK_ROWS):
+        bad = np.flatnonzero((rows[start : start + BLOCK_ROWS] == -np.inf).all(axis=1))
+        if len(bad):
+            raise ValueError(f"logits must not be -inf for every class, as they are in row {start + bad[0]}.")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# targets
+
+
+def _label_targets(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
+    """Return the classes and every row's index among them."""
+    y = column_or_1d(y)
+    if len(y) != n_rows:
+        raise ValueError(f"logits and y have inconsistent numbers of rows: {n_rows} and {len(y)}.")
+    if classes is not None:
+        names = _check_classes(classes, n_classes)
+        return names, {"labels": _positions(y, names)}
+    names, labels = check_labels(y)
+    if len(names) != n_classes:
+        raise ValueError(
+            f"y holds {len(names)} classes, but there are {n_classes} columns: pass classes=, the class of each column."
+        )
+    return names, {"labels": labels}
+
+
+def _soft_targets(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
+    """Return the classes and the rows of class probabilities."""
+    names, proba = check_proba_targets(y, n_rows)
+    if len(names) != n_classes:
+        raise ValueError(f"y has {len(names)} columns of class probabilities, but there are {n_classes} columns of logits.")
+    if classes is not None:
+        given, names = names, _check_classes(classes, n_classes)
+        if hasattr(y, "columns") and not np.array_equal(given, names):
+            raise ValueError(f"y has the columns {given}, classes are {names}: they must be the same in the same order.")
+    return names, {"proba": proba}
+
+
+def _check_classes(classes: Any, n_classes: int) -> NDArray:
+    names = np.array(column_or_1d(classes))
+    if len(names) != n_classes:
+        raise ValueError(f"classes must be {n_classes}, one a column, got {len(names)}.")
+    if len(np.unique(names)) != n_classes:
+        raise ValueError(f"classes must differ from each other, got {names}.")
+    return names
+
+
+def _positions(y: NDArray, classes: NDArray) -> NDArray[np.int32]:
+    """Return where each label stands among the classes."""
+    present, indices = np.unique(y, return_inverse=True)
+    place = {name: k for k, name in enumerate(classes.tolist())}
+    positions = [place.get(name, -1) for name in present.tolist()]
+    if -1 in positions:
+        raise ValueError(f"y holds {present[positions.index(-1)]!r}, which is not among the classes {classes}.")
+    return np.array(positions, dtype=np.int32)[indices.ravel()]
+
+
+def _check_true_class_is_finite(rows: NDArray, targets: Targets) -> None:
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        logits, counts = rows[block], targets.weight[block] > 0
+        if targets.labels is not None:
+            impossible = logits[np.arange(len(logits)), targets.labels[block]] == -np.inf
+        else:
+            assert targets.proba is not None
+            impossible = ((logits == -np.inf) & (targets.proba[block] > 0)).any(axis=1)
+        bad = np.flatnonzero(impossible & counts)
+        if len(bad):
+            raise ValueError(f"logits must be finite for the true class, got -inf in row {start + bad[0]}.")
+
+
+__all__ = ["PROBA_FLOOR", "Calibrator"]
