@@ -1,0 +1,52 @@
+"""Logistic regression of a probability on a few columns, without penalty: what one-vs-rest and beta calibration are made of.
+
+What lives here: ``fit_sigmoid``, and sigmoids in logarithms. What doesn't: what the columns are (``one_vs_rest``, ``beta``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..blocks import as_rows
+from ..losses import CrossEntropy, Targets
+from ..objective import Objective
+from ..penalties import L2
+from ..solvers import NewtonCholesky
+
+TOL, MAX_ITER = 1e-10, 200
+
+
+def fit_sigmoid(
+    columns: NDArray[np.float64], proba: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Return coefficients, intercept and mean cross-entropy of the sigmoid of the greatest likelihood.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_rows, n_columns)
+        n_columns may be zero. Finite.
+    proba : ndarray of shape (n_rows,)
+        Of the second class. No line through the columns may separate it from the first, or there is no maximum.
+    weight : ndarray of shape (n_rows,)
+        Not zero throughout.
+    """
+    weight = weight / weight.sum()
+    centre = weight @ columns
+    scale = np.sqrt(weight @ (columns - centre) ** 2)
+    varies = np.flatnonzero(scale > 1e-12 * np.abs(centre))  # others tell nothing beside the intercept: they are left at zero
+    X = np.ascontiguousarray((columns - centre)[:, varies] / scale[varies])
+    if len(varies) == 0:
+        X = np.zeros((len(columns), 1))
+    targets = Targets(2, weight, proba=np.column_stack([1 - proba, proba]), class_weight=np.ones(2))
+    objective = Objective(as_rows(X), CrossEntropy().bind(targets), L2(), 0.0, fit_intercept=True)
+    solution = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=TOL, max_iter=MAX_ITER)
+    scaled, intercept = objective.unpack(solution.params)
+    coef = np.zeros(columns.shape[1])
+    coef[varies] = scaled[0, : len(varies)] / scale[varies]
+    return coef, float(intercept[0] - coef @ centre), solution.value
+
+
+def log_sigmoid(logit: NDArray) -> NDArray:
+    """Return log(1 / (1 + exp(-logit))): as exact for large logits of either sign; 0 and −inf at the infinities."""
+    return -np.logaddexp(0.0, -logit)

@@ -1,0 +1,117 @@
+"""Beta calibration of two classes.
+
+What lives here: ``BetaCalibration``. What doesn't: the logistic regression underneath (``_sigmoid``).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from ..losses import Targets
+from ._base import Calibrator
+from ._sigmoid import fit_sigmoid, log_sigmoid
+
+FACES: tuple[list[int], ...] = ([0, 1], [0], [1], [])
+"""Which of a and b are free, the others zero."""
+
+
+class BetaCalibration(Calibrator):
+    r"""Beta calibration of two classes: the family of maps that beta-distributed scores call for, with the identity among them.
+
+    .. math:: \log \frac{p'}{1 - p'} = a \log p - b \log(1 - p) + c, \qquad a, b \geq 0
+
+    with the given probability p of the second class, fitted by maximum likelihood. Non-negative a and b keep the map monotone.
+    Unlike Platt's sigmoid on probabilities it leaves calibrated ones alone: a = b = 1, c = 0.
+
+    Where the logits separate the classes there is no maximum: as if the weight of one more row were spread evenly over both,
+    the targets are smoothed, and a ``ConvergenceWarning`` says so.
+
+    Parameters
+    ----------
+    input : {"logits", "proba"}, default="logits"
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below 2.2e-16 count
+        as that: zeros too.
+
+    Attributes
+    ----------
+    a_, b_, c_ : float
+    classes_ : ndarray of shape (2,)
+    n_features_in_ : int
+        Columns of the logits, 1 or 2.
+
+    References
+    ----------
+    Kull, Silva Filho & Flach (2017), "Beta calibration: a well-founded and easily implemented improvement on logistic
+    calibration for binary classifiers".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftmax.calibration import BetaCalibration
+    >>> rng = np.random.default_rng(0)
+    >>> proba = rng.uniform(size=5000)
+    >>> y = rng.uniform(size=5000) < proba
+    >>> calibrator = BetaCalibration(input="proba").fit(proba, y)
+    >>> print(round(calibrator.a_), round(calibrator.b_), abs(round(calibrator.c_)))
+    1 1 0
+    """
+
+    two_classes_only: ClassVar[bool] = True
+
+    a_: float
+    b_: float
+    c_: float
+
+    def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
+        logit, share = _difference(logits), _second_share(targets)
+        # An infinite logit is certain, whatever the map.
+        counts = np.isfinite(logit) & (targets.weight > 0)
+        if not counts.any():
+            return {"a_": 1.0, "b_": 1.0, "c_": 0.0}
+        logit, share, weight = logit[counts], share[counts], targets.weight[counts]
+        if logit[share < 1].max(initial=-np.inf) <= logit[share > 0].min(initial=np.inf):
+            smoothing = 1 / (total_weight + 1)
+            share = (1 - smoothing) * share + smoothing / 2
+            message = "the logits separate the classes, so that the likelihood grows without bound; the targets are smoothed"
+            warnings.warn(f"Beta calibration: {message} by {smoothing:.3g}.", ConvergenceWarning, stacklevel=4)
+        columns = _columns(logit)
+        best = None
+        for free in FACES:
+            coef, intercept, loss = fit_sigmoid(columns[:, free], share, weight)
+            if np.all(coef >= 0) and (best is None or loss < best[0]):
+                both = np.zeros(2)
+                both[free] = coef
+                best = loss, both, intercept
+                if len(free) == 2:
+                    break
+        assert best is not None  # without columns the only coefficient is the intercept
+        _, (a, b), c = best
+        return {"a_": float(a), "b_": float(b), "c_": c}
+
+    def _transform(self, logits: NDArray) -> NDArray:
+        logit = _difference(logits)
+        line = _columns(np.nan_to_num(logit)) @ np.array([self.a_, self.b_]) + self.c_
+        line = np.where(np.isinf(logit), logit, line)[:, None]
+        return log_sigmoid(np.hstack([-line, line])).astype(logits.dtype, copy=False)
+
+
+def _difference(logits: NDArray) -> NDArray[np.float64]:
+    return logits[:, 1].astype(np.float64) - logits[:, 0]
+
+
+def _columns(logit: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log p and -log(1 - p), (n_rows, 2)."""
+    return np.column_stack([log_sigmoid(logit), -log_sigmoid(-logit)])
+
+
+def _second_share(targets: Targets) -> NDArray[np.float64]:
+    """Return the second class's share of each row's target."""
+    if targets.labels is not None:
+        return targets.labels.astype(np.float64)
+    assert targets.proba is not None
+    return targets.proba[:, 1] / targets.proba.sum(axis=1, dtype=np.float64)

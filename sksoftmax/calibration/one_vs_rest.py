@@ -1,0 +1,203 @@
+"""Calibration of one class against the rest, for every class, divided by the sum: Platt's sigmoid and isotonic regression.
+
+What lives here: both, and the logit of one class against the rest. What doesn't: maps that see all classes at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+
+from ..kernels import softmax as kernels
+from ..losses import Targets
+from ._base import Calibrator
+from ._sigmoid import fit_sigmoid, log_sigmoid
+
+
+class PlattScaling(Calibrator):
+    r"""Platt scaling: a sigmoid of each class's logit against the rest.
+
+    .. math:: p_k \propto \frac{1}{1 + e^{-(a_k s_k + b_k)}}, \qquad s_k = z_k - \log \sum_{j \neq k} e^{z_j}
+
+    fitted by maximum likelihood to Platt's targets: with :math:`N_k` rows of the class among N, they are
+    :math:`(N_k + 1) / (N_k + 2)` for these rows and :math:`1 / (N - N_k + 2)` for the others, so that separable classes have a
+    finite maximum too. Two classes take one sigmoid.
+
+    Parameters
+    ----------
+    input : {"logits", "proba"}, default="logits"
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below 2.2e-16 count
+        as that: zeros too.
+
+    Attributes
+    ----------
+    coef_, intercept_ : ndarray of shape (n_classes,), or (1,) for two classes
+        :math:`a` and :math:`b`; for two classes of ``classes_[1]``. Where a is negative the order of probabilities turns.
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+        Columns of the logits: the number of classes, or 1 for two classes with one logit.
+
+    See Also
+    --------
+    sklearn.calibration.CalibratedClassifierCV : With ``method="sigmoid"``, which also takes the classes' raw scores or
+        probabilities as they are.
+
+    References
+    ----------
+    Platt (1999), "Probabilistic Outputs for Support Vector Machines". Zadrozny & Elkan (2002), "Transforming Classifier Scores
+    into Accurate Multiclass Probability Estimates".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftmax.calibration import PlattScaling
+    >>> rng = np.random.default_rng(0)
+    >>> logits = rng.normal(size=5000)
+    >>> y = 2 * logits + 1 + rng.logistic(size=5000) > 0
+    >>> calibrator = PlattScaling().fit(logits, y)
+    >>> calibrator.coef_.round(), calibrator.intercept_.round()
+    (array([2.]), array([1.]))
+    """
+
+    coef_: NDArray[np.float64]
+    intercept_: NDArray[np.float64]
+
+    def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
+        scores, shares = _scores(logits), _shares(targets)
+        fits = [_fit_platt(scores[:, k], share, targets.weight, total_weight) for k, share in enumerate(shares)]
+        coef, intercept = np.array(fits).T
+        return {"coef_": coef, "intercept_": intercept}
+
+    def _transform(self, logits: NDArray) -> NDArray:
+        scores = _scores(logits)
+        line = np.where(np.isinf(scores), scores, self.coef_ * np.nan_to_num(scores) + self.intercept_)
+        return _all_classes(line).astype(logits.dtype, copy=False)
+
+
+class IsotonicCalibration(Calibrator):
+    r"""Isotonic regression of each class's indicator on its probability, divided by the sum.
+
+    .. math:: p_k \propto f_k(\mathrm{softmax}(z)_k), \qquad f_k \text{ non-decreasing}
+
+    with scikit-learn's :class:`~sklearn.isotonic.IsotonicRegression` underneath, which is constant beyond the probabilities
+    seen. Two classes take one regression. Needs some thousand rows; a class can get probability zero, and with it a logit of
+    −inf and an infinite cross-entropy. A row where all do gets equal probabilities.
+
+    Parameters
+    ----------
+    input : {"logits", "proba"}, default="logits"
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below 2.2e-16 count
+        as that: zeros too.
+
+    Attributes
+    ----------
+    regressors_ : list of IsotonicRegression
+        One a class; for two classes that of ``classes_[1]`` alone.
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+        Columns of the logits: the number of classes, or 1 for two classes with one logit.
+
+    See Also
+    --------
+    sklearn.calibration.CalibratedClassifierCV : With ``method="isotonic"``.
+
+    References
+    ----------
+    Zadrozny & Elkan (2002), "Transforming Classifier Scores into Accurate Multiclass Probability Estimates".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftmax.calibration import IsotonicCalibration
+    >>> logits, y = np.array([-2.0, -1.0, 1.0, 2.0]), np.array(["no", "yes", "no", "yes"])
+    >>> IsotonicCalibration().fit(logits, y).predict_proba(logits)
+    array([[1. , 0. ],
+           [0.5, 0.5],
+           [0.5, 0.5],
+           [0. , 1. ]])
+    """
+
+    regressors_: list[IsotonicRegression]
+
+    def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
+        counts = targets.weight > 0
+        proba, weight = _proba(logits[counts]), total_weight * targets.weight[counts]
+        columns = range(1, 2) if proba.shape[1] == 2 else range(proba.shape[1])
+        regressors = [
+            IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(proba[:, k], share[counts], weight)
+            for k, share in zip(columns, _shares(targets), strict=True)
+        ]
+        return {"regressors_": regressors}
+
+    def _transform(self, logits: NDArray) -> NDArray:
+        proba = _proba(logits)
+        if len(self.regressors_) == 1:
+            proba[:, 1] = self.regressors_[0].predict(proba[:, 1])
+            proba[:, 0] = 1 - proba[:, 1]
+        else:
+            for k, regressor in enumerate(self.regressors_):
+                proba[:, k] = regressor.predict(proba[:, k])
+        proba[~proba.any(axis=1)] = 1 / proba.shape[1]
+        with np.errstate(divide="ignore"):
+            return np.log(proba, out=proba).astype(logits.dtype, copy=False)
+
+
+def _scores(logits: NDArray) -> NDArray[np.float64]:
+    """Return each class's logit against the rest, (n_rows, n_classes); of the second class alone, (n_rows, 1), if they are two.
+
+    ±inf where a class, or all others, cannot be.
+    """
+    z = logits.astype(np.float64)
+    if z.shape[1] == 2:
+        return z[:, 1:] - z[:, :1]
+    rows, leader = np.arange(len(z)), z.argmax(axis=1)
+    largest = z[rows, leader]
+    z[rows, leader] = -np.inf
+    second = z.max(axis=1)
+    with np.errstate(invalid="ignore"):  # -inf less -inf, where there is no second
+        rest = np.where(second > -np.inf, second + np.log(np.exp(z - second[:, None]).sum(axis=1)), -np.inf)
+    # The others of a class that does not lead: the leader, and the rest without that class.
+    total = np.exp(z - largest[:, None])
+    total = np.log1p(np.maximum(total.sum(axis=1, keepdims=True) - total, 0.0))
+    scores = (z - largest[:, None]) - total
+    scores[rows, leader] = largest - rest
+    return scores
+
+
+def _proba(logits: NDArray) -> NDArray[np.float64]:
+    proba = logits.astype(np.float64)
+    kernels.softmax(proba, len(proba))
+    return proba
+
+
+def _shares(targets: Targets) -> list[NDArray[np.float64]]:
+    """Return what share of each row's target every class has; of the second class alone if they are two."""
+    classes = range(1, 2) if targets.n_classes == 2 else range(targets.n_classes)
+    if targets.labels is not None:
+        return [(targets.labels == k).astype(np.float64) for k in classes]
+    assert targets.proba is not None
+    mass = targets.proba.sum(axis=1, dtype=np.float64)
+    return [targets.proba[:, k] / mass for k in classes]
+
+
+def _fit_platt(
+    score: NDArray[np.float64], share: NDArray[np.float64], weight: NDArray[np.float64], total_weight: float
+) -> tuple[float, float]:
+    """Return slope and intercept of one class's sigmoid."""
+    n_own = total_weight * float(weight @ share)
+    own, other = (n_own + 1) / (n_own + 2), 1 / (total_weight - n_own + 2)
+    # An infinite score is certain, whatever the sigmoid.
+    counts = np.isfinite(score) & (weight > 0)
+    if not counts.any():
+        return 1.0, 0.0
+    proba = share[counts] * own + (1 - share[counts]) * other
+    coef, intercept, _ = fit_sigmoid(score[counts, None], proba, weight[counts])
+    return float(coef[0]), intercept
+
+
+def _all_classes(line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log-sigmoids of the lines of all classes; the softmax of these divides the sigmoids by their sum."""
+    return log_sigmoid(np.hstack([-line, line]) if line.shape[1] == 1 else line)

@@ -1,0 +1,136 @@
+"""Calibrators once more, slowly: what the package's are tested against.
+
+Each function takes logits (n, K), targets as rows of class probabilities, weights that are not negative and logits to be
+calibrated, and returns log-probabilities of the latter, up to a constant a row. Optima come from SciPy's general solvers.
+Nothing here imports sksoftmax.
+"""
+
+import numpy as np
+from scipy.optimize import brentq, minimize
+from scipy.special import expit, log_expit, log_softmax, logsumexp
+
+
+def mean_loss(logits, target, weight):
+    """Weighted mean cross-entropy."""
+    log_proba = log_softmax(logits, axis=1)
+    return -np.sum(weight * np.where(target > 0, target * log_proba, 0.0).sum(axis=1)) / weight.sum()
+
+
+def best_temperature(logits, target, weight):
+    """The root of the slope of the loss by 1/T, bracketed and bisected."""
+
+    def slope(log_inverse):
+        proba = np.exp(log_softmax(np.exp(log_inverse) * logits, axis=1))
+        finite = np.where(np.isfinite(logits), logits, 0.0)
+        return np.sum(weight * ((proba - target) * finite).sum(axis=1))
+
+    return np.exp(-brentq(slope, -10, 10, xtol=1e-15, rtol=1e-14))
+
+
+def temperature(logits, target, weight, new):
+    return new / best_temperature(logits, target, weight)
+
+
+def ensemble_temperature(logits, target, weight, new):
+    best = best_temperature(logits, target, weight)
+
+    def members(z):
+        return np.stack(
+            [np.exp(log_softmax(z / best, axis=1)), np.exp(log_softmax(z, axis=1)), np.full(z.shape, 1 / z.shape[1])]
+        )
+
+    proba = members(logits)
+
+    def loss(v):
+        mixture = np.exp(log_softmax(np.append(v, 0.0)))
+        mixed = np.tensordot(mixture, proba, axes=1)
+        slopes = np.array([np.sum(weight[:, None] * target * p / mixed) for p in proba]) / weight.sum()
+        value = -np.sum(weight[:, None] * target * np.log(mixed)) / weight.sum()
+        return value, -(mixture * (slopes - mixture @ slopes))[:2]
+
+    best_v = minimize(loss, np.zeros(2), jac=True, method="BFGS", options={"gtol": 1e-10}).x
+    return np.log(np.tensordot(np.exp(log_softmax(np.append(best_v, 0.0))), members(new), axes=1))
+
+
+def _log_odds(logits, k):
+    """Log-odds of class k against the rest."""
+    return logits[:, k] - logsumexp(np.delete(logits, k, axis=1), axis=1)
+
+
+def _sigmoid(columns, proba, weight, *, bounds=None):
+    """Coefficients and intercept of a logistic regression on columns, by L-BFGS-B and a finish by Newton's method."""
+    design = np.column_stack([columns, np.ones(len(columns))])
+
+    def loss(params):
+        line = design @ params
+        value = -np.sum(weight * (proba * log_expit(line) + (1 - proba) * log_expit(-line)))
+        return value / weight.sum(), design.T @ (weight * (expit(line) - proba)) / weight.sum()
+
+    params = minimize(
+        loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-16, "gtol": 1e-12}
+    ).x
+    free = np.flatnonzero(
+        np.ones(len(params))
+        if bounds is None
+        else [low is None or p > 1e-9 for p, (low, _) in zip(params, bounds, strict=True)]
+    )
+    for _ in range(20):
+        p = expit(design @ params)
+        gradient = design[:, free].T @ (weight * (p - proba))
+        hessian = (design[:, free] * (weight * p * (1 - p))[:, None]).T @ design[:, free]
+        params[free] -= np.linalg.solve(hessian, gradient)
+    return params
+
+
+def platt(logits, target, weight, new):
+    out = np.empty(new.shape)
+    for k in range(logits.shape[1]):
+        n_own = np.sum(weight * target[:, k])
+        own, other = (n_own + 1) / (n_own + 2), 1 / (weight.sum() - n_own + 2)
+        proba = target[:, k] * own + (1 - target[:, k]) * other
+        slope, intercept = _sigmoid(_log_odds(logits, k)[:, None], proba, weight)
+        out[:, k] = log_expit(slope * _log_odds(new, k) + intercept)
+    return out
+
+
+def _isotonic(x, y, weight):
+    """Pool adjacent violators: [x of the first and last row of each pool], [its mean]."""
+    order = np.argsort(x)
+    pools = []  # [sum of weight * y, sum of weight, least x, greatest x]
+    for i in order:
+        pools.append([weight[i] * y[i], weight[i], x[i], x[i]])
+        while len(pools) > 1 and pools[-2][0] / pools[-2][1] >= pools[-1][0] / pools[-1][1]:
+            last = pools.pop()
+            pools[-1] = [pools[-1][0] + last[0], pools[-1][1] + last[1], pools[-1][2], last[3]]
+    return np.ravel([p[2:] for p in pools]), np.repeat([p[0] / p[1] for p in pools], 2)
+
+
+def isotonic(logits, target, weight, new):
+    proba, new_proba = np.exp(log_softmax(logits, axis=1)), np.exp(log_softmax(new, axis=1))
+    counts = weight > 0
+    out = np.empty(new.shape)
+    for k in range(logits.shape[1]):
+        out[:, k] = np.interp(new_proba[:, k], *_isotonic(proba[counts, k], target[counts, k], weight[counts]))
+    out[out.sum(axis=1) == 0] = 1
+    with np.errstate(divide="ignore"):
+        return np.log(out)
+
+
+def beta(logits, target, weight, new):
+    def columns(z):
+        log_proba = log_softmax(z, axis=1)
+        return np.column_stack([log_proba[:, 1], -log_proba[:, 0]])
+
+    a, b, c = _sigmoid(columns(logits), target[:, 1], weight, bounds=[(0, None), (0, None), (None, None)])
+    line = columns(new) @ [a, b] + c
+    return np.column_stack([np.zeros(len(line)), line])
+
+
+CALIBRATORS = {
+    "beta": beta,
+    "ensemble-temperature": ensemble_temperature,
+    "isotonic": isotonic,
+    "platt": platt,
+    "temperature": temperature,
+}
+"""Reference of each calibrator in the package's table: calibrator(logits, target, weight, new) -> logits of new."""
