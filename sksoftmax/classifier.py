@@ -25,12 +25,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .blocks import RotatedRows, RowBlocks, as_rows, score_rows
 from .losses import LOSSES, Loss, Targets
+from .monitor import Monitor
 from .objective import Objective
 from .penalties import PENALTIES
 from .progress import CallbackSupportMixin, FitProgress
 from .solvers import LBFGS, SOLVERS, NewtonCG, Solution, Solver, choose_solver
 from .targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets
 from .threads import thread_pool
+from .validation import Sample, ValidationSet, check_validation_data
 
 DOCUMENTATION = "https://sksoftmax.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
 
@@ -67,8 +69,19 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         Most iterations of the solver.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
+    early_stopping : bool, default=False
+        Whether to stop when the validation cross-entropy no longer falls, and to keep the parameters of the iteration where it
+        is lowest (the start counts as one). It is the plain cross-entropy of predicted probabilities, whatever the loss, with
+        the rows weighted by their sample weight and their class weight, which is that of the training rows. The validation set
+        is the one given to ``fit``, or else a part of X and y.
+    validation_fraction : float, default=0.1
+        Share of X and y to set aside for early stopping, in (0, 1), stratified by class (of rows of class probabilities, the
+        largest), unless a validation set is given to ``fit``. Both parts are copies.
+    n_iter_no_change : int, default=5
+        Early stopping ends the fit if the lowest validation cross-entropy of so many iterations is not lower by ``tol``, in
+        nats, than the lowest before them.
     random_state : int, RandomState instance or None, default=None
-        No solver of today draws random numbers.
+        Draws the rows that are set aside for early stopping. An int gives the same rows in every fit.
     verbose : int, default=0
         Prints one line an iteration if positive.
 
@@ -80,9 +93,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         Coefficients; one row for two classes. CSR after ``sparsify``.
     intercept_ : ndarray of shape (1,) or (n_classes,), of X's dtype
     n_iter_ : ndarray of shape (1,), int32
+        Iterations made.
+    best_iteration_ : int or None
+        With early stopping, the iteration that the coefficients are of, 0 being the start; otherwise None.
     converged_ : bool
+        Whether the coefficients are at the optimum. Not so, and no failure, where early stopping kept others.
     solution_ : sksoftmax.solvers.Solution
-        Final value, gradient norm, message, history of every iteration.
+        Value, gradient norm, message, history of every iteration, with cross-entropy and accuracy on the validation set.
     loss_ : Loss
         The loss object that turns logits into probabilities.
     n_features_in_ : int
@@ -127,6 +144,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "warm_start": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -145,6 +165,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         tol: float = 1e-4,
         max_iter: int = 1000,
         warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -157,14 +180,29 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
         self.verbose = verbose
 
     # -- fitting -------------------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> SoftmaxRegressionClassifier:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> SoftmaxRegressionClassifier:
         """Fit the model.
+
+        Interrupted by Ctrl-C after an iteration, a fit keeps the best parameters so far and warns. It lets the interrupt
+        through if a search or another meta-estimator called it, or if another was kept within the last five seconds.
 
         Parameters
         ----------
@@ -174,6 +212,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             ``q[k]``.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative; 2 counts as the row twice, 0 as the row left out.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Validation set: for early stopping, and in any case for the history. In a pipeline,
+            ``Pipeline(..., transform_input=["X_val"])`` transforms it as X.
+        y_val : array-like of shape (n_val,) or (n_val, n_classes), default=None
+            Labels that occur in y, or rows of class probabilities.
+        sample_weight_val : array-like of shape (n_val,), default=None
 
         Returns
         -------
@@ -185,47 +229,66 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             Bad input; the message names it, what was got and what is allowed.
         """
         with _all_or_nothing(self):
-            return self._fit(X, y, sample_weight)
+            return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
-    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> SoftmaxRegressionClassifier:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, sample_weight_val: Any
+    ) -> SoftmaxRegressionClassifier:
         if self.l1_ratio != 0:
             raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
-        given = X, y, sample_weight
-        X, classes, targets, total_weight = self._validate_training_data(X, y, sample_weight)
+        classes, sample = self._validate_training_data(X, y, sample_weight)
+        held_out = check_validation_data(self, sample.X, classes, X_val, y_val, sample_weight_val)
+        if held_out is None and self.early_stopping:
+            sample, held_out = sample.split(classes, self.validation_fraction, self.random_state)
+        targets, total_weight = make_targets(classes, sample.weight, self.class_weight, **sample.encoded)
         loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
-        rows, bound = as_rows(X), loss.bind(targets)
+        rows, bound = as_rows(sample.X), loss.bind(targets)
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
         with thread_pool(n_threads) as pool:
             if RotatedRows.is_worth_it(rows) and not self._feels_rotation():
-                rows = RotatedRows(X)
-            objective = Objective(
-                rows,
-                bound,
-                PENALTIES["l2"](),
-                1 / (self.C * total_weight),
-                fit_intercept=self.fit_intercept,
-                pool=pool,
-                n_threads=n_threads,
-            )
+                rows = RotatedRows(sample.X)
+            threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
+            alpha = 1 / (self.C * total_weight)
+            objective = Objective(rows, bound, PENALTIES["l2"](), alpha, fit_intercept=self.fit_intercept, **threads)
 
             def attributes(params: NDArray[np.float64]) -> dict[str, Any]:
                 coef, intercept = objective.unpack(params)
                 return {"classes_": classes, "loss_": loss, "coef_": coef, "intercept_": intercept}
 
-            progress = FitProgress(self, *given, max_iter=self.max_iter, verbose=self.verbose, attributes=attributes)
+            progress = FitProgress(
+                self, X, y, sample_weight, max_iter=self.max_iter, verbose=self.verbose, attributes=attributes
+            )
+            monitor = Monitor(
+                objective,
+                None if held_out is None else self._validation_set(held_out, classes, targets, loss, **threads),
+                progress.report,
+                early_stopping=self.early_stopping,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+            )
             start = self._start(objective, classes)
             progress.begin(start)
-            solution = self._solver(rows, objective).solve(
-                objective, start, tol=self.tol, max_iter=self.max_iter, callback=progress.report
-            )
+            solution, ended_well = monitor.solve(self._solver(rows, objective), start, max_iter=self.max_iter)
             progress.close()
-            separated = np.isinf(self.C) and objective.separates(solution.params)
+            separated = np.isinf(self.C) and not self.early_stopping and objective.separates(solution.params)
         self._keep(attributes(solution.params), solution, converged=solution.converged and not separated)
-        self._warn(solution, separated=separated, stopped=progress.stopped)
+        self.best_iteration_ = monitor.best.n_iter if self.early_stopping and monitor.best else None
+        self._warn(solution, separated=separated, ended_well=ended_well, interrupted=monitor.interrupted)
         progress.end()
         return self
 
-    def _validate_training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Targets, float]:
+    def _validation_set(
+        self, held_out: Sample, classes: NDArray, targets: Targets, loss: Loss, **threads: Any
+    ) -> ValidationSet:
+        """Return the held-out rows, their classes weighted as those of the training rows are."""
+        try:
+            held_out_targets, _ = make_targets(classes, held_out.weight, targets.class_weight, **held_out.encoded)
+        except ValueError as error:  # all else is checked
+            message = f"sample weights and class_weight={self.class_weight!r} leave no weight on any row of the validation set."
+            raise ValueError(message) from error
+        return ValidationSet(as_rows(held_out.X), held_out_targets, loss, **threads)
+
+    def _validate_training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[NDArray, Sample]:
         checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C"}
         if y is not None and is_proba(y):
             X = validate_data(self, X, **checks)
@@ -235,9 +298,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             X, y = validate_data(self, X, y, **checks)
             classes, labels = check_labels(y)
             encoded = {"labels": labels}
-        weight = check_sample_weight(sample_weight, X)
-        targets, total_weight = make_targets(classes, weight, self.class_weight, **encoded)
-        return X, classes, targets, total_weight
+        return classes, Sample(X, encoded, check_sample_weight(sample_weight, X))
 
     def _start(self, objective: Objective, classes: NDArray) -> NDArray[np.float64]:
         coef = getattr(self, "coef_", None) if self.warm_start else None
@@ -268,16 +329,18 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         self.converged_ = converged
         self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
 
-    def _warn(self, solution: Solution, *, separated: bool, stopped: bool) -> None:
-        """Warn once if the fit is not at the optimum, or if there is none."""
-        if separated:
+    def _warn(self, solution: Solution, *, separated: bool, ended_well: bool, interrupted: bool) -> None:
+        """Warn once if the fit is not where it was meant to end, or if there is no optimum."""
+        if interrupted:
+            warnings.warn(f"The fit was {solution.message}.", ConvergenceWarning, stacklevel=5)
+        elif separated:
             warnings.warn(
                 "The classes are perfectly separable: without a penalty (C=inf) the loss has no minimum and the coefficients "
                 f"grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. Set a finite C.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
-        elif not (solution.converged or stopped):
+        elif not ended_well:
             warnings.warn(
                 f"{solution.message}: the gradient norm is {solution.gradient_norm:.3g}, the tolerance {self.tol:.3g}. "
                 f"Increase the number of iterations (max_iter={self.max_iter}), or scale the columns of X "

@@ -75,19 +75,17 @@ class FitProgress:
         """End an iteration at params; return whether a callback asks to stop."""
         self._n_iter += 1
         if self._verbose > 0:
-            print(
-                f"iteration {self._n_iter}: objective {iteration.value:.6g}, "
-                f"gradient norm {iteration.gradient_norm:.3g}, {iteration.seconds:.2f} s"
-            )
+            print(f"iteration {self._n_iter}: {describe(iteration)}")
         if not self._listened_to:
             return False
-        self.stopped = self._iteration.call_on_fit_task_end(**self._data, reconstruction_attributes=self._lazily(params))
+        ended, self._iteration = self._iteration, None  # an interrupt in a callback's hook must not end it again
+        self.stopped = ended.call_on_fit_task_end(**self._data, reconstruction_attributes=self._lazily(params))
         self.begin(params)
         return self.stopped
 
     def close(self) -> None:
         """End the iteration that was begun and not run."""
-        if self._listened_to:
+        if self._iteration is not None:
             self._iteration.call_on_fit_task_end(estimator=self._data["estimator"])
 
     def end(self) -> None:
@@ -97,3 +95,16 @@ class FitProgress:
 
     def _lazily(self, params: NDArray[np.float64]) -> Callable[[], dict[str, Any]]:
         return lambda: self._attributes(params)
+
+
+def describe(iteration: Iteration) -> str:
+    """Return what a printed line says of an iteration: what the solver and the estimator know of it."""
+    parts = [f"objective {iteration.value:.6g}"]
+    if iteration.validation_cross_entropy is not None:
+        parts.append(f"validation cross-entropy {iteration.validation_cross_entropy:.6g}")
+    if iteration.validation_accuracy is not None:
+        parts.append(f"validation accuracy {iteration.validation_accuracy:.4f}")
+    parts.append(f"gradient norm {iteration.gradient_norm:.3g}")
+    if iteration.learning_rate is not None:
+        parts.append(f"learning rate {iteration.learning_rate:.3g}")
+    return ", ".join([*parts, f"{iteration.seconds:.2f} s"])

@@ -78,7 +78,7 @@ def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
 def make_targets(
     classes: NDArray,
     weight: Any,
-    class_weight: ClassWeight,
+    class_weight: ClassWeight | NDArray[np.float64],
     *,
     labels: Any = None,
     proba: Any = None,
@@ -90,8 +90,8 @@ def make_targets(
     classes : ndarray of shape (n_classes,)
     weight : ndarray of shape (n_rows,), float64
         Sample weights; overwritten.
-    class_weight : dict, "balanced" or None
-        As scikit-learn means them; "balanced" counts rows by their weight.
+    class_weight : dict, "balanced", ndarray of shape (n_classes,) or None
+        As scikit-learn means them, "balanced" counting rows by their weight; or the weights themselves.
     labels, proba : ndarray or None
         One of the two, as ``Targets`` has them.
     """
@@ -102,6 +102,8 @@ def make_targets(
         per_class = np.divide(mass.sum(), n_classes * mass, out=np.zeros(n_classes), where=mass > 0)
     elif class_weight is None:
         per_class = np.ones(n_classes)
+    elif isinstance(class_weight, np.ndarray):
+        per_class = class_weight
     else:
         per_class = compute_class_weight(class_weight, classes=classes, y=classes).astype(np.float64)
     if np.any(~np.isfinite(per_class) | (per_class < 0)):

@@ -112,3 +112,16 @@ def minimum(X, target, weight, *, C, fit_intercept=True, label_smoothing=0.0, n_
                 break
             length /= 2
     return (params[:, :-1], params[:, -1]) if fit_intercept else (params, np.zeros(n_free))
+
+
+def validation_figures(proba, target, weight, class_weight):
+    """Cross-entropy and accuracy of predicted probabilities; a row of target q is K rows, the k-th of weight q_k c_k."""
+    cross_entropy = accuracy = total = 0.0
+    for p, q, w in zip(proba, target, weight, strict=True):
+        for k in range(len(p)):
+            share = w * q[k] * class_weight[k]
+            if share > 0:
+                cross_entropy -= share * np.log(p[k])
+                accuracy += share * (k == np.argmax(p))
+                total += share
+    return cross_entropy / total, accuracy / total

@@ -16,7 +16,7 @@ FLOORS = [
     {"losses", "penalties", "functional"},
     {"objective", "curvature", "blocks"},
     {"solvers"},
-    {"classifier", "targets", "progress", "metrics", "scorers", "calibration"},
+    {"classifier", "targets", "progress", "metrics", "scorers", "calibration", "validation", "monitor", "interrupts"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 MODULES = [info.name for info in pkgutil.walk_packages([str(ROOT)], "sksoftmax.")]

@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import RFE
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, interrupts
 from sksoftmax import classifier as classifier_module
+from sksoftmax.objective import Objective
 from sksoftmax.solvers import SOLVERS
 
 pytestmark = pytest.mark.large
@@ -168,9 +174,15 @@ def test_workers_of_loky_keep_to_their_share_of_the_cores(problem):
 # -- interrupts ------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def no_interrupt_before(monkeypatch):
+    """Forget interrupts that other tests' fits kept to themselves."""
+    monkeypatch.setattr(interrupts, "_last_kept", -np.inf)
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signals to threads")
 @pytest.mark.parametrize("solver", ["auto", *SOLVERS])
-def test_a_signal_ends_a_fit_within_an_iteration_and_leaves_nothing(problem, solver, two_threads, monkeypatch):
+def test_a_signal_ends_a_fit_within_an_iteration_and_keeps_what_it_has(problem, solver, two_threads, monkeypatch):
     """Sent as Ctrl-C is, once the second iteration has ended; the third may end, and then waits for it."""
     X, y = problem
     clf = SoftmaxRegressionClassifier(solver=solver, tol=0.0)
@@ -195,14 +207,15 @@ def test_a_signal_ends_a_fit_within_an_iteration_and_leaves_nothing(problem, sol
     with monkeypatch.context() as patched:
         patched.setattr(classifier_module.FitProgress, "report", watch)
         sender.start()
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.warns(ConvergenceWarning, match="The fit was interrupted after [23] iterations; kept iteration"):
             clf.fit(X, y)
         sender.join()
     assert 2 <= len(ended) <= 3
     assert our_threads() == []
     assert blas_threads() == before
-    assert not hasattr(clf, "coef_")
-    assert not hasattr(clf, "n_features_in_")
+    assert clf.n_iter_ == len(clf.solution_.history) == len(ended)
+    assert not clf.converged_
+    assert clf.solution_.value == min(iteration.value for iteration in ended)
     clf.set_params(tol=1e-3)
     fresh = clone(clf).fit(X, y)
     clf.fit(X, y)
@@ -211,23 +224,104 @@ def test_a_signal_ends_a_fit_within_an_iteration_and_leaves_nothing(problem, sol
     assert clf.n_iter_ == fresh.n_iter_
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signals to threads")
 @pytest.mark.parametrize("solver", list(SOLVERS))
-def test_an_interrupt_in_a_callback_leaves_nothing(problem, solver, two_threads, monkeypatch):
+def test_a_signal_before_the_first_iteration_has_ended_leaves_nothing(problem, solver, two_threads, monkeypatch):
     X, y = problem
+    clf = SoftmaxRegressionClassifier(solver=solver)
     before = blas_threads()
-    clf = SoftmaxRegressionClassifier(solver=solver, tol=1e-2)
+    evaluate = Objective.value_and_gradient
 
-    def interrupt(self, params, iteration):
-        assert 1 <= len(our_threads()) <= 2
-        raise KeyboardInterrupt
+    def interrupt(self, params):
+        value_and_gradient = evaluate(self, params)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        return value_and_gradient
 
     with monkeypatch.context() as patched:
-        patched.setattr(classifier_module.FitProgress, "report", interrupt)
+        patched.setattr(Objective, "value_and_gradient", interrupt)
         with pytest.raises(KeyboardInterrupt):
             clf.fit(X, y)
     assert our_threads() == []
     assert blas_threads() == before
+    assert not hasattr(clf, "coef_")
+    assert not hasattr(clf, "n_features_in_")
+
+
+def interrupt_at(n_iter, patched):
+    """Let the n-th iteration of every fit from here on be interrupted in a callback; return those interrupted."""
+    interrupted = []
+
+    def interrupt(self, params, iteration):
+        self.n_seen = getattr(self, "n_seen", 0) + 1
+        if self.n_seen == n_iter:
+            interrupted.append(self)
+            raise KeyboardInterrupt
+        return False
+
+    patched.setattr(classifier_module.FitProgress, "report", interrupt)
+    return interrupted
+
+
+@pytest.mark.parametrize("solver", list(SOLVERS))
+def test_an_interrupt_in_a_callback_keeps_that_iteration(problem, solver, two_threads, monkeypatch):
+    X, y = problem
+    before = blas_threads()
+    clf = SoftmaxRegressionClassifier(solver=solver, tol=1e-2)
+    with monkeypatch.context() as patched:
+        interrupt_at(1, patched)
+        with pytest.warns(ConvergenceWarning, match="interrupted after 1 iterations; kept iteration 1"):
+            clf.fit(X, y)
+    assert our_threads() == []
+    assert blas_threads() == before
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        expected = clone(clf).set_params(max_iter=1, tol=0.0).fit(X, y)
+    np.testing.assert_array_equal(clf.coef_, expected.coef_)
     np.testing.assert_array_equal(clf.fit(X, y).coef_, clone(clf).fit(X, y).coef_)
+
+
+def test_a_fit_in_a_pipeline_keeps_its_best_validation_iteration_too(problem, monkeypatch):
+    X, y = problem
+    clf = SoftmaxRegressionClassifier(C=np.inf, solver="lbfgs", early_stopping=True, n_iter_no_change=50, random_state=0)
+    interrupt_at(15, monkeypatch)
+    with pytest.warns(ConvergenceWarning, match="interrupted after 15 iterations; kept"):
+        fitted = make_pipeline(StandardScaler(), clf).fit(X[:300], y[:300])[-1]
+    curve = [iteration.validation_cross_entropy for iteration in fitted.solution_.history]
+    assert fitted.best_iteration_ == 1 + np.argmin(curve) < 15
+    assert fitted.solution_.value == fitted.solution_.history[fitted.best_iteration_ - 1].value
+
+
+def test_a_second_interrupt_soon_after_goes_through(problem, monkeypatch):
+    """So that a loop of fits can be ended."""
+    X, y = problem
+    now = [100.0]
+    monkeypatch.setattr(interrupts.time, "monotonic", lambda: now[0])
+    interrupt_at(2, monkeypatch)
+    clf = SoftmaxRegressionClassifier(solver="lbfgs")
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        clf.fit(X, y)
+    now[0] += interrupts.PATIENCE / 2
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y)
+    now[0] += interrupts.PATIENCE
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        clf.fit(X, y)
+
+
+def meta_fits():
+    clf = SoftmaxRegressionClassifier(solver="lbfgs")
+    yield "search", GridSearchCV(clf, {"C": [0.1, 1.0, 10.0]}, cv=2).fit
+    yield "search over a pipeline", GridSearchCV(make_pipeline(StandardScaler(), clf), {}, cv=2).fit
+    yield "cross-validation", lambda X, y: cross_validate(clf, X, y, cv=2)
+    yield "elimination", RFE(clf, n_features_to_select=1).fit
+    yield "voting", VotingClassifier([("a", clf), ("b", clf)]).fit
+
+
+@pytest.mark.parametrize("fit", [pytest.param(fit, id=name) for name, fit in meta_fits()])
+def test_an_interrupt_goes_through_what_would_go_on_with_the_next_fit(fit, problem, monkeypatch):
+    interrupted = interrupt_at(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        fit(*problem)
+    assert len(interrupted) == 1
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "newton-cholesky"])
@@ -252,7 +346,7 @@ def test_an_interrupt_in_one_of_two_overlapping_fits_leaves_the_other(problem, s
     thread.start()
     try:
         assert started.wait(timeout=60)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.warns(ConvergenceWarning, match="interrupted"):
             SoftmaxRegressionClassifier(solver=solver, tol=1e-2).fit(X, y)
     finally:
         interrupted.set()

@@ -29,16 +29,29 @@ class Iteration(NamedTuple):
     gradient_norm : float
         Largest absolute component of its gradient.
     seconds : float
-        Since the solver started.
+        Since the solver started, with whatever its callback took.
+    learning_rate : float or None
+        Of the iteration; None for a solver that has none.
+    validation_cross_entropy : float or None
+        Weighted mean over the validation set, in nats, of the plain cross-entropy; filled in by the estimator, None where there
+        is no validation set.
+    validation_accuracy : float or None
+        The same for the share of it that is predicted correctly.
     """
 
     value: float
     gradient_norm: float
     seconds: float
+    learning_rate: float | None = None
+    validation_cross_entropy: float | None = None
+    validation_accuracy: float | None = None
 
 
 Callback = Callable[[NDArray[np.float64], Iteration], bool]
-"""Told of each iteration, the parameters reached and its record; returns True to stop."""
+"""Told of each iteration, the parameters reached and its record; returns True to stop.
+
+It may keep the parameters: the solver does not write to that array again.
+"""
 
 
 @dataclass(frozen=True)
@@ -89,9 +102,21 @@ class Trace:
         self._objective = objective
         self._began = time.perf_counter()
 
-    def record(self, params: NDArray[np.float64], value: float, gradient: NDArray[np.float64]) -> bool:
+    @property
+    def seconds(self) -> float:
+        """Since the solver started."""
+        return time.perf_counter() - self._began
+
+    def record(
+        self,
+        params: NDArray[np.float64],
+        value: float,
+        gradient: NDArray[np.float64],
+        *,
+        learning_rate: float | None = None,
+    ) -> bool:
         """Add an iteration; return whether to stop."""
-        iteration = Iteration(value, self._objective.gradient_norm(gradient), time.perf_counter() - self._began)
+        iteration = Iteration(value, self._objective.gradient_norm(gradient), self.seconds, learning_rate)
         self.history.append(iteration)
         if self._callback is not None:
             self.stopped = bool(self._callback(params, iteration))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from ..objective import Objective
-from ._base import Callback, Solution, Solver, Trace, centred, line_search, rounding_seen
+from ._base import Callback, Iteration, Solution, Solver, Trace, centred, line_search, rounding_seen
 from .lbfgs import LBFGS
 
 
@@ -96,11 +96,19 @@ def fall_back(
     max_iter: int,
     callback: Callback | None,
 ) -> Solution:
-    """Hand over to L-BFGS, with max_iter iterations left."""
-    done = tuple(trace.history)
-    solution = LBFGS().solve(objective, params, tol=tol, max_iter=max_iter, callback=callback)
+    """Hand over to L-BFGS, with max_iter iterations left; the history's seconds go on."""
+    done, spent = tuple(trace.history), trace.seconds
+
+    def later(iteration: Iteration) -> Iteration:
+        return iteration._replace(seconds=spent + iteration.seconds)
+
+    def report(reached: NDArray[np.float64], iteration: Iteration) -> bool:
+        return callback is not None and callback(reached, later(iteration))
+
+    solution = LBFGS().solve(objective, params, tol=tol, max_iter=max_iter, callback=report)
     message = f"newton-cholesky {reason} and fell back: {solution.message}"
-    return replace(solution, n_iter=solution.n_iter + len(done), history=done + solution.history, message=message)
+    history = done + tuple(map(later, solution.history))
+    return replace(solution, n_iter=solution.n_iter + len(done), history=history, message=message)
 
 
 def memory_bytes() -> float:

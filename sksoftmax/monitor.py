@@ -1,0 +1,155 @@
+"""The course of a fit: its history, its best parameters, when to stop and what to keep.
+
+What lives here: ``Monitor``, which runs a solver and is its callback. What doesn't: the figures of a validation set
+(``validation``), scikit-learn's callbacks and printed lines (``progress``), when an interrupt goes through (``interrupts``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .interrupts import may_keep
+from .objective import Objective
+from .solvers import Iteration, Solution, Solver
+from .validation import ValidationSet
+
+Params = NDArray[np.float64]
+
+
+class Best(NamedTuple):
+    """The best point of a fit so far.
+
+    Attributes
+    ----------
+    n_iter : int
+        Iterations that lead there; 0 is the start.
+    criterion : float
+        Smaller is better.
+    params : ndarray of shape (n_params,), float64
+    """
+
+    n_iter: int
+    criterion: float
+    params: Params
+
+
+class Monitor:
+    """Runs a solver, notes the figures of the validation set in the history, and keeps the best point.
+
+    With early stopping the best point is the one of the lowest validation cross-entropy, the start included, and the fit ends
+    when the lowest of ``n_iter_no_change`` iterations is not lower by ``tol`` than the lowest before them. Without, the solver
+    says where the fit ends, and the best point, of the lowest objective, is kept of a fit that is interrupted.
+
+    Parameters
+    ----------
+    objective : Objective
+    validation : ValidationSet or None
+    report : callable
+        Told of every iteration, the parameters reached and its full record; returns True to stop.
+    early_stopping : bool
+    tol : float
+    n_iter_no_change : int
+
+    Attributes
+    ----------
+    history : list of Iteration
+    best : Best or None
+    stopped : bool
+        Whether ``report`` asked to stop, or early stopping did.
+    interrupted : bool
+        Whether Ctrl-C ended the fit.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        validation: ValidationSet | None,
+        report: Callable[[Params, Iteration], bool],
+        *,
+        early_stopping: bool,
+        tol: float,
+        n_iter_no_change: int,
+    ) -> None:
+        self._objective = objective
+        self._validation = validation
+        self._report = report
+        self._early_stopping = early_stopping
+        self._tol = tol
+        self._n_iter_no_change = n_iter_no_change
+        self._lowest: list[float] = []  # criterion until each iteration
+        self.history: list[Iteration] = []
+        self.best: Best | None = None
+        self.stopped = self.interrupted = False
+
+    def solve(self, solver: Solver, start: Params, *, max_iter: int) -> tuple[Solution, bool]:
+        """Return the solution to keep, and whether the fit ended well: converged, or stopped by a callback or early.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Before the end of the first iteration, or where ``interrupts.may_keep`` lets it through.
+        """
+        try:
+            if self._early_stopping and self._validation is not None:
+                self._note(0, self._validation.figures(*self._objective.unpack(start)).cross_entropy, start)
+            solution = solver.solve(self._objective, start, tol=self._tol, max_iter=max_iter, callback=self._follow)
+        except KeyboardInterrupt:
+            if not self.history or not may_keep():
+                raise
+            self.interrupted = True
+            return self._at_best(f"interrupted after {len(self.history)} iterations"), False
+        solution = replace(solution, history=tuple(self.history))
+        ended_well = solution.converged or self.stopped
+        if not self._early_stopping:
+            return solution, ended_well
+        message = self._stopped_early(solution.n_iter) if self._is_stalled() and not solution.converged else solution.message
+        if self.best is None or self.best.n_iter == len(self.history):
+            return replace(solution, message=message), ended_well
+        return replace(self._at_best(message), n_iter=solution.n_iter), ended_well
+
+    def _follow(self, params: Params, iteration: Iteration) -> bool:
+        """Note an iteration that ended at params; return whether to stop."""
+        criterion = iteration.value
+        if self._validation is not None:
+            cross_entropy, accuracy = self._validation.figures(*self._objective.unpack(params))
+            iteration = iteration._replace(validation_cross_entropy=cross_entropy, validation_accuracy=accuracy)
+            criterion = cross_entropy if self._early_stopping else criterion
+        self._note(len(self.history) + 1, criterion, params)
+        self.history.append(iteration)
+        self.stopped = self._report(params, iteration) or self._is_stalled()
+        return self.stopped
+
+    def _note(self, n_iter: int, criterion: float, params: Params) -> None:
+        # In one assignment, which no interrupt can cut in two. NaN, of parameters that diverged, is never the best.
+        if self.best is None or criterion < self.best.criterion or np.isnan(self.best.criterion):
+            self.best = Best(n_iter, criterion, params)
+        self._lowest.append(self.best.criterion)
+
+    def _is_stalled(self) -> bool:
+        """Return whether the validation cross-entropy has stopped falling."""
+        if not self._early_stopping or len(self._lowest) <= self._n_iter_no_change:
+            return False
+        return not self._lowest[-1] < self._lowest[-1 - self._n_iter_no_change] - self._tol
+
+    def _stopped_early(self, n_iter: int) -> str:
+        since = f"in the last {self._n_iter_no_change}"
+        return (
+            f"stopped early after {n_iter} iterations: the validation cross-entropy fell by less than {self._tol:.3g} {since}"
+        )
+
+    def _at_best(self, message: str) -> Solution:
+        """Return the best point as a solution."""
+        n_iter, _, params = self.best  # type: ignore[misc]
+        if n_iter:
+            value, gradient_norm, *_ = self.history[n_iter - 1]
+        else:
+            value, gradient = self._objective.value_and_gradient(params)
+            gradient_norm = self._objective.gradient_norm(gradient)
+        lowest = "validation cross-entropy" if self._early_stopping else "objective"
+        message = f"{message}; kept iteration {n_iter}, of the lowest {lowest}"
+        return Solution(params, value, gradient_norm, len(self.history), False, message, tuple(self.history))
