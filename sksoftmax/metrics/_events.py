@@ -1,0 +1,89 @@
+"""What calibration is asked of: events, each with a probability and whether it happened.
+
+What lives here: predictions of K classes as one event a row (the predicted class is right) or K (each class happens), labels
+drawn as if the probabilities were true. What doesn't: any error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import calibration_errors as kernels
+from ._options import check_option
+
+KINDS = ("top_label", "class_wise")
+
+
+@dataclass(frozen=True)
+class Events:
+    """Probabilities of events, one a column, and what happened.
+
+    Attributes
+    ----------
+    proba : ndarray of shape (n_rows, n_events), float32 or float64
+    weight : ndarray of shape (n_rows,), float64
+        Sums to one.
+    labels : ndarray of shape (n_rows,), int32, or None
+        The event that happened, -1 for none.
+    target : ndarray of shape (n_rows, n_events) or None
+        The share in which each event happened, where ``labels`` is None.
+    """
+
+    proba: NDArray
+    weight: NDArray[np.float64]
+    labels: NDArray[np.int32] | None = None
+    target: NDArray | None = None
+
+    def with_labels(self, labels: NDArray[np.int32]) -> Events:
+        """Return the same events with other outcomes."""
+        return replace(self, labels=labels, target=None)
+
+    def sampler(self) -> Callable[[np.random.Generator], NDArray[np.int32]]:
+        """Return a function that draws each row's label from its probabilities."""
+        n_rows, n_events = self.proba.shape
+        if n_events == 1:
+            confidence = self.proba[:, 0].astype(np.float64)
+            return lambda rng: np.where(rng.random(n_rows) < confidence, 0, -1).astype(np.int32)
+        cumulative = np.cumsum(self.proba, axis=1, dtype=np.float64)
+
+        def draw(rng: np.random.Generator) -> NDArray[np.int32]:
+            labels = np.empty(n_rows, dtype=np.int32)
+            kernels.draw_labels(cumulative, rng.random(n_rows), labels)
+            return labels
+
+        return draw
+
+
+def make_events(
+    kind: str, proba: NDArray, weight: NDArray[np.float64], labels: NDArray | None, target: NDArray | None
+) -> Events:
+    """Return the events that a kind of calibration is about.
+
+    Parameters
+    ----------
+    kind : {"top_label", "class_wise"}
+        One event a row, that the class of largest probability (the first of several) is right; or one a class.
+    proba : ndarray of shape (n_rows, n_classes)
+    weight : ndarray of shape (n_rows,)
+    labels, target : ndarray or None
+        One of the two.
+
+    Raises
+    ------
+    ValueError
+        Another kind.
+    """
+    check_option("kind", kind, KINDS)
+    proba = np.ascontiguousarray(proba)
+    if kind == "class_wise":
+        return Events(proba, weight, labels, target)
+    leader = proba.argmax(axis=1)[:, None]
+    confidence = np.take_along_axis(proba, leader, axis=1)
+    if labels is None:
+        assert target is not None
+        return Events(confidence, weight, target=np.take_along_axis(target, leader, axis=1))
+    return Events(confidence, weight, labels=np.where(leader[:, 0] == labels, 0, -1).astype(np.int32))

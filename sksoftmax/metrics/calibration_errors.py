@@ -1,0 +1,300 @@
+r"""Calibration errors over bins, and the curve that they sum up.
+
+What lives here: ``expected_calibration_error``, ``reliability_curve``. What doesn't: the error without bins
+(``smooth_calibration``), whether an error is more than chance (``consistency``), pictures (``plots``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..kernels import calibration_errors as kernels
+from ._events import Events, make_events
+from ._inputs import Predictions, check_predictions
+from ._options import check_option
+
+STRATEGIES = ("uniform", "quantile")
+# Cumulated weights carry rounding errors; a quantile is not meant to hang on them.
+WEIGHT_TOLERANCE = 1e-10
+
+Kind = Literal["top_label", "class_wise"]
+
+
+def _l1(gap: NDArray, mass: NDArray) -> float:
+    return float(np.sum(mass * np.abs(gap)))
+
+
+def _l2(gap: NDArray, mass: NDArray) -> float:
+    return float(np.sqrt(np.sum(mass * gap**2)))
+
+
+def _max(gap: NDArray, mass: NDArray) -> float:
+    return float(np.max(np.abs(gap)))
+
+
+NORMS: dict[str, Callable[[NDArray, NDArray], float]] = {"l1": _l1, "l2": _l2, "max": _max}
+"""Norm of the gaps of all bins of all columns, whose masses sum to one; empty bins have gap and mass zero."""
+
+
+def expected_calibration_error(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    kind: Kind = "top_label",
+    strategy: Literal["uniform", "quantile"] = "uniform",
+    n_bins: int = 15,
+    norm: Literal["l1", "l2", "max"] = "l1",
+    debiased: bool = False,
+) -> float:
+    r"""Return how far probabilities are from frequencies, on average over bins of like probability.
+
+    .. math:: \mathrm{ECE} = \Big( \sum_b m_b \, \lvert \bar p_b - \bar t_b \rvert^q \Big)^{1/q}
+
+    with the bin's share of the rows :math:`m_b`, its mean probability and the frequency with which what was predicted happened.
+    Smaller is better; 0 for one-hot predictions that are right, and for the classes' frequencies predicted for every row
+    (``kind="class_wise"``); at most 1.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,) or (n_rows, n_classes)
+        Labels, or rows of class probabilities.
+    y_proba : array-like of shape (n_rows, n_classes), float32 or float64
+        Predicted probabilities.
+    labels : array-like of shape (n_classes,), default=None
+        The classes in the order of the columns, where y_true may lack some of them.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative; 2 counts as the row twice, except where ``debiased``.
+    kind : {"top_label", "class_wise"}, default="top_label"
+        What is compared: the largest probability of a row with whether its class is right (confidence with accuracy), or
+        every probability with whether its class happened, each class in bins of its own and of equal importance.
+    strategy : {"uniform", "quantile"}, default="uniform"
+        Bins of equal width on [0, 1], or of equal mass; a bin includes its upper end. As in
+        :func:`sklearn.calibration.calibration_curve`, but that quantiles are observed values, so that weights mean repetition.
+    n_bins : int, default=15
+    norm : {"l1", "l2", "max"}, default="l1"
+        Mean, root mean square (q = 2), or maximum (q = ∞) over the bins.
+    debiased : bool, default=False
+        Whether to subtract from each squared gap the variance that the frequency has by chance,
+        :math:`\bar t_b (1 - \bar t_b) / (n_b - 1)`; needs ``norm="l2"``. What falls below zero in sum becomes zero. Bins that
+        hold a single row say nothing and are left out. Rows are taken to be independent whatever their weights:
+        the row counts as one observation, and n_b is the effective number :math:`(\sum w)^2 / \sum w^2`.
+
+    Returns
+    -------
+    error : float
+        In the units of probability, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        Bad input; the message names it, what was got and what is allowed.
+
+    Notes
+    -----
+    **Chance alone makes it positive**, the more so the fewer rows a bin has. Labels drawn from the very probabilities that
+    are judged, 10 classes, logits of standard deviation 1.5, mean of 200 sets (of 40 with 50,000 rows):
+
+    ======  =======  ===================  ===================  =============  ======
+    rows    default  ``"class_wise"``     ``norm="l2"``        and debiased   smooth
+    ======  =======  ===================  ===================  =============  ======
+    200     .083     .046                 .107                 .027           .053
+    1,000   .036     .021                 .047                 .011           .029
+    5,000   .017     .010                 .022                 .006           .017
+    50,000  .005     .003                 .007                 .002           .008
+    ======  =======  ===================  ===================  =============  ======
+
+    Never compare it between different numbers of rows or bins. :func:`calibration_test` gives the value expected under
+    calibration and a p-value. Nor is it a proper score: predicting the classes' frequencies is enough for 0. Choose models
+    by ``cross_entropy_loss``.
+
+    See Also
+    --------
+    smooth_calibration_error : Without bins.
+    calibration_test : The value expected by chance, and a p-value.
+
+    References
+    ----------
+    Guo, Pleiss, Sun & Weinberger (2017), "On Calibration of Modern Neural Networks", for the top label. Kull et al. (2019),
+    "Beyond temperature scaling", for class-wise. Kumar, Liang & Ma (2019), "Verified Uncertainty Calibration", for the bias.
+
+    Examples
+    --------
+    Nine tenths promised, two of three right:
+
+    >>> from sksoftmax.metrics import expected_calibration_error
+    >>> proba = [[0.9, 0.1], [0.9, 0.1], [0.1, 0.9]]
+    >>> round(expected_calibration_error(["a", "a", "a"], proba, labels=["a", "b"]), 4)
+    0.2333
+    """
+    predictions = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    error = BinnedError.of(predictions, kind=kind, strategy=strategy, n_bins=n_bins, norm=norm, debiased=debiased)
+    return error(error.events)
+
+
+@dataclass(frozen=True)
+class ReliabilityCurve:
+    """Frequencies against probabilities, bin by bin; see ``reliability_curve``.
+
+    Attributes
+    ----------
+    prob_true : ndarray of shape (n_columns, n_bins)
+        Frequency with which what was predicted happened; NaN in empty bins.
+    prob_pred : ndarray of shape (n_columns, n_bins)
+        Mean predicted probability; NaN in empty bins.
+    mass : ndarray of shape (n_columns, n_bins)
+        Share of the rows (by weight); each column's sums to one.
+    edges : ndarray of shape (n_columns, n_bins + 1)
+        Bin b holds what lies in ``(edges[b], edges[b + 1]]``.
+    """
+
+    prob_true: NDArray[np.float64]
+    prob_pred: NDArray[np.float64]
+    mass: NDArray[np.float64]
+    edges: NDArray[np.float64]
+
+
+def reliability_curve(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    kind: Kind = "top_label",
+    strategy: Literal["uniform", "quantile"] = "uniform",
+    n_bins: int = 15,
+) -> ReliabilityCurve:
+    r"""Return the frequencies :math:`\bar t_b` and mean probabilities :math:`\bar p_b` of each bin.
+
+    What ``expected_calibration_error`` sums up, and :func:`sklearn.calibration.calibration_curve` gives for two classes.
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight, kind, strategy, n_bins
+        As for ``expected_calibration_error``.
+
+    Returns
+    -------
+    curve : ReliabilityCurve
+        One column for ``kind="top_label"``, one a class for ``kind="class_wise"``.
+
+    Raises
+    ------
+    ValueError
+        Bad input; the message names it, what was got and what is allowed.
+
+    References
+    ----------
+    DeGroot & Fienberg (1983), "The Comparison and Evaluation of Forecasters".
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import reliability_curve
+    >>> curve = reliability_curve([0, 0, 1, 1], [[0.8, 0.2], [0.8, 0.2], [0.7, 0.3], [0.1, 0.9]], n_bins=4)
+    >>> curve.prob_pred.round(3), curve.prob_true.round(3), curve.mass.round(3)
+    (array([[  nan,   nan, 0.7  , 0.833]]), array([[nan, nan,  0.,  1.]]), array([[0.  , 0.  , 0.25, 0.75]]))
+    """
+    predictions = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    error = BinnedError.of(predictions, kind=kind, strategy=strategy, n_bins=n_bins)
+    with np.errstate(invalid="ignore"):
+        prob_pred = error.proba_sum / error.mass
+        prob_true = error.target_sum(error.events) / error.mass
+    edges = np.broadcast_to(error.edges, (len(error.mass), n_bins + 1)).copy()
+    return ReliabilityCurve(prob_true, prob_pred, error.mass, edges)
+
+
+class BinnedError:
+    """The error of given probabilities as a function of what happened: bins and all that depends on them are found once."""
+
+    def __init__(self, events: Events, *, strategy: str, n_bins: int, norm: str, debiased: bool) -> None:
+        self.events, self.norm, self.debiased = events, norm, debiased
+        self.edges = _uniform_edges(n_bins) if strategy == "uniform" else _quantile_edges(events, n_bins)
+        self.mass, self.proba_sum = self._sums(events.proba, events.weight)
+        if debiased:
+            self.squared_mass, _ = self._sums(events.proba, events.weight**2)
+
+    @classmethod
+    def of(
+        cls,
+        predictions: Predictions,
+        *,
+        kind: str = "top_label",
+        strategy: str = "uniform",
+        n_bins: int = 15,
+        norm: str = "l1",
+        debiased: bool = False,
+    ) -> BinnedError:
+        """Return the error of predictions; raise a ValueError that names a bad option."""
+        check_option("strategy", strategy, STRATEGIES)
+        check_option("norm", norm, tuple(NORMS))
+        if not isinstance(n_bins, Integral) or n_bins < 1:
+            raise ValueError(f"n_bins must be an integer of at least 1, got {n_bins!r}.")
+        if debiased and norm != "l2":
+            raise ValueError(f"debiased=True needs norm='l2', got norm={norm!r}: only squared gaps have a known bias.")
+        events = make_events(kind, predictions.proba, predictions.weight, predictions.labels, predictions.target)
+        return cls(events, strategy=strategy, n_bins=int(n_bins), norm=norm, debiased=debiased)
+
+    def __call__(self, events: Events) -> float:
+        """Return the error where the events have these outcomes; their probabilities and weights are not looked at."""
+        happened = self.target_sum(events)
+        full = self.mass > 0
+        gap = np.divide(self.proba_sum - happened, self.mass, out=np.zeros_like(self.mass), where=full)
+        mass = self.mass / len(self.mass)
+        if not self.debiased:
+            return NORMS[self.norm](gap, mass)
+        chance, known = self._chance(events, happened)
+        return float(np.sqrt(max(0.0, np.sum(mass * (gap**2 - chance), where=known))))
+
+    def _chance(self, events: Events, happened: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+        """Return the variance that each bin's frequency has by chance, and whether the bin's rows tell it."""
+        squares = happened if events.target is None else self._sums(events.target**2, events.weight)[1]
+        with np.errstate(invalid="ignore"):
+            spread = squares / self.mass - (happened / self.mass) ** 2
+            share = self.squared_mass / self.mass**2  # one over the effective number of rows
+        known = share < 1 - WEIGHT_TOLERANCE  # not where it is NaN, either
+        return np.divide(spread * share, 1 - share, out=np.zeros_like(share), where=known), known
+
+    def target_sum(self, events: Events) -> NDArray[np.float64]:
+        """Return each bin's weight of what happened, (n_columns, n_bins)."""
+        if events.target is not None:
+            return self._sums(events.target, events.weight)[1]
+        hits = np.zeros_like(self.mass)
+        kernels.bin_hits(events.proba, events.labels, events.weight, self.edges, hits)
+        return hits
+
+    def _sums(self, values: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
+        """Return each bin's weight, and its weighted sum of values, (n_columns, n_bins)."""
+        proba = self.events.proba
+        sums = np.zeros((proba.shape[1], self.edges.shape[1] - 1, 2))
+        kernels.bin_sums(proba, np.asarray(values, dtype=proba.dtype), weight, self.edges, sums)
+        return np.ascontiguousarray(sums[:, :, 0]), np.ascontiguousarray(sums[:, :, 1])
+
+
+def _uniform_edges(n_bins: int) -> NDArray[np.float64]:
+    return np.linspace(0.0, 1.0, n_bins + 1)[None]
+
+
+def _quantile_edges(events: Events, n_bins: int) -> NDArray[np.float64]:
+    """Return for each column the smallest probabilities that at least the shares 1/n_bins, 2/n_bins, … do not exceed."""
+    proba, weight = events.proba, events.weight
+    n_rows, n_columns = proba.shape
+    edges = np.empty((n_columns, n_bins + 1))
+    edges[:, 0], edges[:, -1] = 0.0, 1.0
+    equal = weight.min() == weight.max()
+    ranks = -(-np.arange(1, n_bins) * n_rows // n_bins) - 1
+    shares = np.arange(1, n_bins) / n_bins - WEIGHT_TOLERANCE
+    for k in range(n_columns):
+        column = proba[:, k]
+        if equal:
+            edges[k, 1:-1] = np.sort(column)[ranks]
+        else:
+            order = np.argsort(column)
+            edges[k, 1:-1] = column[order[np.searchsorted(np.cumsum(weight[order]), shares)]]
+    return edges

@@ -1,0 +1,144 @@
+r"""Whether a calibration error is more than chance.
+
+What lives here: ``calibration_test``. What doesn't: the errors themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._events import Events
+from ._inputs import check_predictions
+from ._options import RandomState, make_generator
+from .calibration_errors import BinnedError, expected_calibration_error
+from .smooth_calibration import SmoothError, smooth_calibration_error
+
+_PREPARED: dict[Callable[..., float], Any] = {
+    expected_calibration_error: BinnedError,
+    smooth_calibration_error: SmoothError,
+}
+"""Errors that find once what depends on the probabilities alone."""
+
+
+@dataclass(frozen=True)
+class CalibrationTestResult:
+    """What ``calibration_test`` found.
+
+    Attributes
+    ----------
+    statistic : float
+        The error of the predictions.
+    expected : float
+        Its mean where the predictions are calibrated.
+    pvalue : float
+        How often calibrated predictions have an error at least as large, in (0, 1].
+    resampled : ndarray of shape (n_resamples,)
+        The errors under calibration.
+    """
+
+    statistic: float
+    expected: float
+    pvalue: float
+    resampled: NDArray[np.float64]
+
+
+def calibration_test(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    error: Callable[..., float] = expected_calibration_error,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    n_resamples: int = 999,
+    random_state: RandomState = None,
+    **options: Any,
+) -> CalibrationTestResult:
+    r"""Return a calibration error beside what it would be if the predictions were calibrated, with a p-value.
+
+    Labels are drawn from the predicted probabilities themselves, again and again, and each time the error is computed:
+
+    .. math:: \mathrm{pvalue} = \frac{1 + \#\{b : E_b \ge E\}}{1 + B}
+
+    Given the predictions, the test is exact for any number of rows and of draws.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels; rows of probabilities cannot be drawn again.
+    y_proba : array-like of shape (n_rows, n_classes), float32 or float64
+        Predicted probabilities.
+    error : callable, default=expected_calibration_error
+        ``error(y_true, y_proba, *, labels, sample_weight, **options) -> float``, greater for worse predictions. The errors of
+        this package are fast; any other function, a proper score too, is called once a draw.
+    labels : array-like of shape (n_classes,), default=None
+        The classes in the order of the columns, where y_true may lack some of them.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative weights; each row is still one observation.
+    n_resamples : int, default=999
+        How often labels are drawn.
+    random_state : int, RandomState instance, numpy.random.Generator or None, default=None
+        Makes the draws repeatable.
+    **options
+        For the error, such as ``kind="class_wise"``.
+
+    Returns
+    -------
+    result : CalibrationTestResult
+        ``statistic``, ``expected``, ``pvalue`` and ``resampled``.
+
+    Raises
+    ------
+    ValueError
+        Bad input; the message names it, what was got and what is allowed.
+
+    Notes
+    -----
+    Bröcker & Smith also draw the predictions with replacement; here they stay as they are, which conditions on them.
+    A test about the top label alone can be passed by predictions whose other probabilities are wrong.
+
+    References
+    ----------
+    Bröcker & Smith (2007), "Increasing the Reliability of Reliability Diagrams". Vaicenavicius et al. (2019), "Evaluating model
+    calibration in classification".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftmax.metrics import calibration_test
+    >>> rng = np.random.default_rng(0)
+    >>> proba = rng.dirichlet(np.ones(5), size=500)
+    >>> y = np.array([rng.choice(5, p=p) for p in proba])
+    >>> honest = calibration_test(y, proba, random_state=0)
+    >>> honest.expected > 0.03, honest.pvalue > 0.1           # far from zero, though calibrated
+    (True, True)
+    >>> boastful = proba**2 / np.sum(proba**2, axis=1, keepdims=True)
+    >>> calibration_test(y, boastful, random_state=0).pvalue
+    0.001
+    """
+    if not isinstance(n_resamples, Integral) or n_resamples < 1:
+        raise ValueError(f"n_resamples must be an integer of at least 1, got {n_resamples!r}.")
+    predictions = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    if predictions.labels is None:
+        raise ValueError("y_true must hold labels: rows of class probabilities cannot be drawn again from y_proba.")
+    if error in _PREPARED:
+        error_of = _PREPARED[error].of(predictions, **options)
+        events = error_of.events
+    else:
+        events = Events(predictions.proba, predictions.weight, predictions.labels)
+        classes = predictions.classes
+
+        def error_of(drawn: Events) -> float:
+            return error(classes[drawn.labels], drawn.proba, labels=classes, sample_weight=drawn.weight, **options)
+
+    statistic = float(error_of(events))
+    rng, draw = make_generator(random_state), events.sampler()
+    resampled = np.array([error_of(events.with_labels(draw(rng))) for _ in range(n_resamples)])
+    # Equal errors differ in their last digits where sums are taken in another order.
+    at_least = np.sum(resampled >= statistic - 1e-12)
+    return CalibrationTestResult(statistic, float(resampled.mean()), float((1 + at_least) / (1 + n_resamples)), resampled)

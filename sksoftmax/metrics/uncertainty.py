@@ -1,0 +1,266 @@
+r"""How uncertain a figure is: intervals for metrics on a test set.
+
+What lives here: ``bootstrap`` for any metric, ``wilson_interval`` and ``hoeffding_interval`` for accuracies. What doesn't: the
+metrics, and how often a test set was looked at, which no interval knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from ._inputs import check_predictions
+from ._options import RandomState, check_option, make_generator
+
+
+class ConfidenceInterval(NamedTuple):
+    """An interval that holds the true value with the wanted confidence."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class BootstrapResult:
+    """What ``bootstrap`` found; the names are those of :func:`scipy.stats.bootstrap`.
+
+    Attributes
+    ----------
+    statistic : float
+        The metric on the data, or the difference of two.
+    confidence_interval : ConfidenceInterval
+    standard_error : float
+        Standard deviation of the resampled figures.
+    bootstrap_distribution : ndarray of shape (n_resamples,)
+        The resampled figures.
+    """
+
+    statistic: float
+    confidence_interval: ConfidenceInterval
+    standard_error: float
+    bootstrap_distribution: NDArray[np.float64]
+
+
+def bootstrap(
+    metric: Callable[..., float],
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    other: ArrayLike | None = None,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    confidence_level: float = 0.95,
+    n_resamples: int = 1000,
+    method: Literal["percentile", "basic"] = "percentile",
+    random_state: RandomState = None,
+    **options: Any,
+) -> BootstrapResult:
+    r"""Return a confidence interval of a metric, or of the difference between two models' on the same rows.
+
+    Rows are drawn with replacement, as weights: a row drawn c times has c times its weight. What is then told is the metric's
+    quantiles at :math:`(1 \mp \mathrm{confidence\_level}) / 2`.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(y_true, y_proba, *, labels, sample_weight, **options) -> float``: any of ``sksoftmax.metrics`` or
+        your own.
+    y_true : array-like of shape (n_rows,) or (n_rows, n_classes)
+        Labels, or rows of class probabilities.
+    y_proba : array-like of shape (n_rows, n_classes), float32 or float64
+        Predicted probabilities.
+    other : array-like of shape (n_rows, n_classes), default=None
+        Predictions of another model for the same rows: then every figure is ``metric(y_proba) - metric(other)`` on the same
+        draw of rows. What both models find hard cancels, and the interval is narrower than those of the two.
+    labels : array-like of shape (n_classes,), default=None
+        The classes in the order of the columns, where y_true may lack some of them.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative weights, multiplied with the draws.
+    confidence_level : float, default=0.95
+        In (0, 1).
+    n_resamples : int, default=1000
+        How often rows are drawn.
+    method : {"percentile", "basic"}, default="percentile"
+        Quantiles of the resampled figures, or these mirrored at the figure itself, which undoes a bias instead of doubling it.
+    random_state : int, RandomState instance, numpy.random.Generator or None, default=None
+        Makes the draws repeatable.
+    **options
+        For the metric, such as ``k=5``.
+
+    Returns
+    -------
+    result : BootstrapResult
+        ``statistic``, ``confidence_interval``, ``standard_error`` and ``bootstrap_distribution``.
+
+    Raises
+    ------
+    ValueError
+        Bad input; the message names it, what was got and what is allowed.
+
+    Notes
+    -----
+    The interval is about the rows of the test set: not about another training set, nor about a test set that was used to
+    select. For calibration errors, which drawing rows again makes larger, take ``calibration_test``.
+
+    References
+    ----------
+    Efron & Tibshirani (1993), "An Introduction to the Bootstrap", chapters 8, 13 and 16.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftmax.metrics import bootstrap, expected_calibration_error
+    >>> def brier(y_true, y_proba, *, labels, sample_weight):
+    ...     return np.average(np.sum((np.eye(2)[y_true] - y_proba) ** 2, axis=1), weights=sample_weight)
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(size=400)
+    >>> y, sharp, dull = (rng.uniform(size=400) < p).astype(int), np.c_[1 - p, p], np.full((400, 2), 0.5)
+    >>> result = bootstrap(brier, y, sharp, dull, random_state=0)
+    >>> result.confidence_interval.high < 0                   # sharp is better, beyond the chance of the rows
+    True
+    """
+    check_option("method", method, ("percentile", "basic"))
+    if not isinstance(n_resamples, Integral) or n_resamples < 1:
+        raise ValueError(f"n_resamples must be an integer of at least 1, got {n_resamples!r}.")
+    _check_confidence_level(confidence_level)
+    models = [y_proba] if other is None else [y_proba, other]
+    checked = [check_predictions(y_true, proba, labels=labels, sample_weight=sample_weight) for proba in models]
+    classes = checked[0].classes
+
+    def figure(weight: NDArray) -> float:
+        values = [metric(y_true, proba, labels=classes, sample_weight=weight, **options) for proba in models]
+        return float(values[0] if other is None else values[0] - values[1])
+
+    n_rows = len(np.asarray(y_proba))
+    weight = np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    statistic, rng = figure(weight), make_generator(random_state)
+    draws = (_draw_counts(rng, weight) for _ in range(n_resamples))
+    distribution = np.array([figure(counts * weight) for counts in draws])
+    tail = (1 - confidence_level) / 2
+    low, high = np.quantile(distribution, [tail, 1 - tail])
+    if method == "basic":
+        low, high = 2 * statistic - high, 2 * statistic - low
+    spread = float(np.std(distribution, ddof=1)) if n_resamples > 1 else float("nan")
+    return BootstrapResult(statistic, ConfidenceInterval(float(low), float(high)), spread, distribution)
+
+
+def _draw_counts(rng: np.random.Generator, weight: NDArray) -> NDArray[np.int64]:
+    """Return how often each row is drawn; again, if only rows without weight were."""
+    n_rows = len(weight)
+    while True:
+        counts = np.bincount(rng.integers(n_rows, size=n_rows, dtype=np.int32), minlength=n_rows)
+        if weight[counts > 0].any():
+            return counts
+
+
+def wilson_interval(n_correct: float, n: float, *, confidence_level: float = 0.95) -> ConfidenceInterval:
+    r"""Return Wilson's score interval of a proportion, such as an accuracy.
+
+    .. math::
+        \frac{\hat p + z^2 / 2n}{1 + z^2 / n} \pm
+        \frac{z}{1 + z^2 / n} \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}
+
+    the proportions that a normal test at the level would not reject. Close to its level for any n, and never outside [0, 1];
+    all rows right is not certainty.
+
+    Parameters
+    ----------
+    n_correct : float
+        How many of the rows were right, in [0, n].
+    n : float
+        How many rows there were, positive.
+    confidence_level : float, default=0.95
+        In (0, 1).
+
+    Returns
+    -------
+    interval : ConfidenceInterval
+        ``low`` and ``high``, shares in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        Bad input; the message names it, what was got and what is allowed.
+
+    References
+    ----------
+    Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference". Brown, Cai & DasGupta (2001),
+    "Interval Estimation for a Binomial Proportion".
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import wilson_interval
+    >>> low, high = wilson_interval(90, 100)
+    >>> round(low, 4), round(high, 4)
+    (0.8256, 0.9448)
+    """
+    share, n = _check_counts(n_correct, n, confidence_level)
+    square = ndtri(0.5 + confidence_level / 2) ** 2
+    centre = share + square / (2 * n)
+    reach = np.sqrt(square * (share * (1 - share) / n + square / (4 * n**2)))
+    total = 1 + square / n
+    return ConfidenceInterval(float(max(0.0, (centre - reach) / total)), float(min(1.0, (centre + reach) / total)))
+
+
+def hoeffding_interval(n_correct: float, n: float, *, confidence_level: float = 0.95) -> ConfidenceInterval:
+    r"""Return Hoeffding's interval of a mean of numbers in [0, 1], such as an accuracy.
+
+    .. math:: \hat p \pm \sqrt{\frac{\log (2 / (1 - \mathrm{confidence\_level}))}{2 n}}, \quad \hat p = \frac{n_{correct}}{n}
+
+    clipped to [0, 1]. Holds its level for every n and every distribution, at the price of width: it does not know that an
+    accuracy near 1 varies little.
+
+    Parameters
+    ----------
+    n_correct : float
+        How many of the rows were right, or the sum of numbers in [0, 1]; in [0, n].
+    n : float
+        How many rows there were, positive.
+    confidence_level : float, default=0.95
+        In (0, 1).
+
+    Returns
+    -------
+    interval : ConfidenceInterval
+        ``low`` and ``high``, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        Bad input; the message names it, what was got and what is allowed.
+
+    References
+    ----------
+    Hoeffding (1963), "Probability Inequalities for Sums of Bounded Random Variables".
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import hoeffding_interval
+    >>> low, high = hoeffding_interval(90, 100)
+    >>> round(low, 4), round(high, 4)
+    (0.7642, 1.0)
+    """
+    share, n = _check_counts(n_correct, n, confidence_level)
+    reach = np.sqrt(np.log(2 / (1 - confidence_level)) / (2 * n))
+    return ConfidenceInterval(float(max(0.0, share - reach)), float(min(1.0, share + reach)))
+
+
+def _check_counts(n_correct: float, n: float, confidence_level: float) -> tuple[float, float]:
+    """Return the share and the number of rows."""
+    _check_confidence_level(confidence_level)
+    if not (isinstance(n, Real) and 0 < n < np.inf):
+        raise ValueError(f"n must be a positive number of rows, got {n!r}.")
+    if not (isinstance(n_correct, Real) and 0 <= n_correct <= n):
+        raise ValueError(f"n_correct must be in [0, n], and n is {n!r}; got {n_correct!r}.")
+    return float(n_correct) / float(n), float(n)
+
+
+def _check_confidence_level(confidence_level: float) -> None:
+    if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
+        raise ValueError(f"confidence_level must be in (0, 1), got {confidence_level!r}.")
