@@ -34,6 +34,9 @@ DIAGONAL_SEGMENTS = 4
 PANEL = 256
 # A row whose curvature for a class is less is all but decided about it.
 DECIDED = 0.01
+# Sums over many wide rows are first taken from a sample: one row in at most four, but so many rows a column, in runs that are
+# short beside any order of the rows.
+MAX_STRIDE, SAMPLED_WIDTH, SAMPLED_ROWS, RUN = 4, 128, 16, 64
 
 
 class Step(NamedTuple):
@@ -46,6 +49,8 @@ class Step(NamedTuple):
 
 class ClassCurvature:
     """Sums of the rows' second derivatives by one logit; see the module's formula.
+
+    Blocks of many wide rows may be taken from one run of rows in ``stride``, scaled to the weight of all.
 
     Parameters
     ----------
@@ -61,6 +66,8 @@ class ClassCurvature:
         The head, ascending.
     width : int
         Columns of the head, and one for the intercept if there is one.
+    stride : int
+        The largest stride that leaves enough rows: 1, 2 or 4.
     """
 
     def __init__(
@@ -70,18 +77,22 @@ class ClassCurvature:
         self._pool, self._n_threads = pool, n_threads
         self.columns, self._head = rows.head(loss.n_logits)
         self.width = len(self.columns) + fit_intercept
+        self.stride = 1
+        if self._head is rows and self.width >= SAMPLED_WIDTH:
+            while self.stride < MAX_STRIDE and 2 * self.stride * SAMPLED_ROWS * self.width <= rows.n_rows:
+                self.stride *= 2
 
-    def blocks(self, coef: NDArray, intercept: NDArray, *, shared: bool = False) -> NDArray[np.float64]:
+    def blocks(self, coef: NDArray, intercept: NDArray, *, shared: bool = False, stride: int = 1) -> NDArray[np.float64]:
         """Return (n_logits, width, width) blocks, or the one of the classes' mean curvature, (1, width, width), if shared.
 
         An approximation in X's own precision: rows that are all but decided about a class enter its block through their
         total curvature times the Gram matrix.
         """
         blocks = np.zeros((1 if shared else self._loss.n_logits, self.width, self.width))
-        decided = np.zeros(len(blocks))
+        decided, undecided = np.zeros(len(blocks)), np.zeros(len(blocks))
         # The next step is made while this one's blocks are added up.
-        segments = cut(self._rows.n_rows, self._step_rows(len(blocks)))
-        for step in map_in_order(self._threads, 1, partial(self._step, coef, intercept), segments):
+        segments = cut(self._rows.n_rows, stride * self._step_rows(len(blocks)))
+        for step in map_in_order(self._threads, 1, partial(self._step, coef, intercept, stride), segments):
             curvature = step.curvature.mean(axis=1, keepdims=True) if shared else step.curvature
 
             def add(k: int, step: Step = step, curvature: NDArray = curvature) -> None:
@@ -93,11 +104,17 @@ class ClassCurvature:
                 part = step.design[chosen]
                 part *= np.sqrt(shares)[:, None].astype(part.dtype)
                 blocks[k] += part.T @ part
+                undecided[k] += shares.sum()
                 decided[k] += step.weight @ own - shares.sum()
 
             self._map(add, range(len(blocks)))
-        for block, share in zip(blocks, decided, strict=True):
-            block += share * self.gram
+        gram = self.gram
+        missed = self._missed if stride > 1 else self._missed[:0]
+        for block, share, rest in zip(blocks, decided, undecided, strict=True):
+            block += share * gram
+            least = (share + rest) * gram[missed, missed]
+            block[missed, missed] = np.maximum(block[missed, missed], least)
+        blocks /= self._sampled(stride)
         return blocks
 
     def diagonals(self, coef: NDArray, intercept: NDArray, basis: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -110,7 +127,7 @@ class ClassCurvature:
         def add(segment: Segment) -> NDArray[np.float64]:
             total = np.zeros((self._loss.n_logits, basis.shape[1]))
             for rows in cut(segment[1], self._step_rows(1), segment[0]):
-                step = self._step(coef, intercept, rows)
+                step = self._step(coef, intercept, 1, rows)
                 turned = (step.design * scale) @ turn
                 turned *= turned
                 total += (step.weight[:, None] * step.curvature).T.astype(turned.dtype) @ turned
@@ -121,31 +138,60 @@ class ClassCurvature:
 
     @cached_property
     def gram(self) -> NDArray[np.float64]:
-        """The weighted Gram matrix of the head, (width, width)."""
-        total = np.zeros((self.width, self.width))
+        """The weighted Gram matrix of the head, (width, width), from a sample of the rows if they are many.
 
-        def add(segment: Segment) -> NDArray[np.float64]:
-            part = design_matrix(self._head, *segment, self._fit_intercept)
-            part *= np.sqrt(self._loss.weight[segment[0] : segment[1], None]).astype(part.dtype)
-            return part.T @ part
+        Columns that the sample misses, or most of, keep the diagonal that all rows give: as if they were zero a step along
+        them would have no bound.
+        """
+        total, diagonal = np.zeros((self.width, self.width)), np.zeros(self.width)
 
-        for part in map_in_order(self._threads, self._n_threads, add, cut(self._rows.n_rows, self._step_rows(1))):
+        def add(segment: Segment) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            part = self._design(segment, self.stride)
+            part *= np.sqrt(self._weight(segment, self.stride))[:, None].astype(part.dtype)
+            if self.stride == 1:
+                return part.T @ part, np.zeros(self.width)
+            rest = design_matrix(self._head, *segment, self._fit_intercept)
+            rest *= rest
+            return part.T @ part, self._loss.weight[slice(*segment)].astype(rest.dtype) @ rest
+
+        segments = cut(self._rows.n_rows, self._step_rows(1))
+        for part, squares in map_in_order(self._threads, self._n_threads, add, segments):
             total += part
+            diagonal += squares
+        total /= self._sampled(self.stride)
+        self._missed = np.flatnonzero(total.diagonal() < diagonal / 2)
+        total[self._missed, self._missed] = diagonal[self._missed]
         return total
 
-    def _step(self, coef: NDArray, intercept: NDArray, segment: Segment) -> Step:
-        start, stop = segment
-        logits = np.empty((stop - start, len(intercept)), dtype=self._rows.dtype)
-        self._rows.score(coef, intercept, start, stop, logits)
-        kernels.curvature(self._loss.arguments[0], logits, stop - start)
+    def _step(self, coef: NDArray, intercept: NDArray, stride: int, segment: Segment) -> Step:
+        weight = self._weight(segment, stride)
+        logits = np.empty((len(weight), len(intercept)), dtype=self._rows.dtype)
+        filled = 0
+        for start, stop in runs(segment, stride):
+            self._rows.score(coef, intercept, start, stop, logits[filled:])
+            filled += stop - start
+        kernels.curvature(self._loss.arguments[0], logits, len(logits))
         # Column by column: the classes are taken one at a time.
-        curvature = np.asfortranarray(logits)
-        return Step(design_matrix(self._head, start, stop, self._fit_intercept), curvature, self._loss.weight[start:stop])
+        return Step(self._design(segment, stride), np.asfortranarray(logits), weight)
+
+    def _design(self, segment: Segment, stride: int) -> NDArray:
+        parts = [design_matrix(self._head, start, stop, self._fit_intercept) for start, stop in runs(segment, stride)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _weight(self, segment: Segment, stride: int) -> NDArray[np.float64]:
+        parts = [self._loss.weight[start:stop] for start, stop in runs(segment, stride)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _sampled(self, stride: int) -> float:
+        """Return the share of the rows' weight that a sample holds; all if it holds none."""
+        return float(self._weight((0, self._rows.n_rows), stride).sum()) or 1.0
 
     def _step_rows(self, n_blocks: int) -> int:
         """Return the rows per step: temporaries stay small beside X, or beside the blocks where these are many."""
         per_row = max(self.width, 16 * self._loss.n_logits)
-        return int(np.clip(max(STEP_NUMBERS, n_blocks * self.width**2 // 4) // per_row, 256, 16384))
+        n_rows = max(STEP_NUMBERS, n_blocks * self.width**2 // 4) // per_row
+        whole = RUN * MAX_STRIDE  # so that steps cut no sample short
+        return int(np.clip(n_rows // whole * whole, whole, 16384))
 
     @property
     def _threads(self) -> ThreadPoolExecutor | None:
@@ -159,6 +205,13 @@ class ClassCurvature:
 def cut(stop: int, n_rows: int, start: int = 0) -> Iterator[Segment]:
     """Yield the segments of n_rows rows, the last one shorter, that make up the rows start:stop."""
     return ((i, min(i + n_rows, stop)) for i in range(start, stop, n_rows))
+
+
+def runs(segment: Segment, stride: int) -> list[Segment]:
+    """Return the runs of the rows of segment that a sample of one in stride holds."""
+    if stride == 1:
+        return [segment]
+    return [(i, min(i + RUN, segment[1])) for i in range(segment[0], segment[1], RUN * stride)]
 
 
 def design_matrix(rows: RowBlocks, start: int, stop: int, fit_intercept: bool) -> NDArray:

@@ -240,9 +240,14 @@ class Objective:
         """Whether no column is left out of the head."""
         return len(self._curvature.columns) == self._rows.n_features
 
-    def class_blocks(self, params: NDArray[np.float64], *, shared: bool = False) -> NDArray[np.float64]:
+    @property
+    def stride(self) -> int:
+        """The largest stride of a sample of rows that is worth making class blocks from."""
+        return self._curvature.stride
+
+    def class_blocks(self, params: NDArray[np.float64], *, shared: bool = False, stride: int = 1) -> NDArray[np.float64]:
         """Return the diagonal blocks of the Hessian at params, about, as ``ClassCurvature.blocks`` has them."""
-        blocks = self._curvature.blocks(*self._kernel_params(params), shared=shared)
+        blocks = self._curvature.blocks(*self._kernel_params(params), shared=shared, stride=stride)
         if self._alpha > 0:
             diagonal = np.arange(len(self._curvature.columns))
             blocks[:, diagonal, diagonal] += self._alpha * self._penalty.hessian_diagonal(len(diagonal))

@@ -147,6 +147,26 @@ def test_rows_that_are_decided_count_through_the_gram_matrix(make_problem):
         assert np.linalg.eigvalsh(block).min() > 0
 
 
+@pytest.mark.large
+def test_blocks_of_many_wide_rows_may_be_made_from_a_sample(make_problem, rng):
+    X, labels, _ = make_problem(8_500, 130, 3)
+    order = np.argsort(labels)  # a sample of long runs would miss classes
+    X, labels = X[order], labels[order]
+    rare = 7
+    X[:, rare] = 0
+    X[100, rare] = 5  # row 100 is in no sample of one run in four
+    objective = make_objective(X, labels, 3)
+    params = 0.05 * rng.normal(size=objective.n_params)
+    assert objective.stride == 4
+    others = np.delete(np.arange(131), rare)
+    for exact, sampled in zip(objective.class_blocks(params), objective.class_blocks(params, stride=4), strict=True):
+        scale = np.sqrt(exact.diagonal())
+        difference = (sampled - exact) / np.outer(scale, scale)
+        assert 0 < np.linalg.norm(difference[np.ix_(others, others)], 2) < 0.6
+        # Were the rare column's block zero, a step along it would have no bound.
+        assert 0.3 * exact[rare, rare] < sampled[rare, rare] < 3 * exact[rare, rare]
+
+
 @LAYOUTS
 @CLASSES
 @INTERCEPT

@@ -36,6 +36,8 @@ class Preconditioner:
     params : ndarray of shape (n_params,)
     max_bytes : int
         Most memory for matrices.
+    n_made : int
+        How many were made before: the first of a costly kind are made from samples of the rows, each twice as large.
 
     Attributes
     ----------
@@ -43,7 +45,7 @@ class Preconditioner:
         Whether making it anew costs many passes over X.
     """
 
-    def __init__(self, objective: Objective, params: Vector, *, max_bytes: int) -> None:
+    def __init__(self, objective: Objective, params: Vector, *, max_bytes: int, n_made: int = 0) -> None:
         self._objective = objective
         matrix = 8 * objective.head_width**2
         self._inverse: NDArray[np.float64] | None = None
@@ -57,7 +59,8 @@ class Preconditioner:
         basis_fits = long and 2 * matrix <= max_bytes
         self.is_costly = all_fit and objective.head_is_all and objective.head_width >= 128
         if all_fit:
-            self._inverse = objective.class_blocks(params, shared=not params.any())
+            stride = max(objective.stride >> max(n_made - 1, 0), 1)
+            self._inverse = objective.class_blocks(params, shared=not params.any(), stride=stride)
             objective.each(invert, list(self._inverse))
         elif basis_fits:
             self._basis = eigenbasis(objective.gram())
