@@ -1,4 +1,4 @@
-"""Passes over rows of predictions: what is wrong with one.
+"""Passes over rows of predictions: what is wrong with one, its squared distance from the truth, the rank of its label.
 
 What lives here: loops over (n_rows, n_classes) predictions that NumPy would answer with temporaries of that size. What
 doesn't: softmax and losses on logits (``softmax``), and sums over vectors, which NumPy takes.
@@ -38,3 +38,60 @@ def find_no_logits(logits):
         if bad > 0 or possible == 0:
             return i
     return -1
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# a figure of each row
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def row_products(left, right, out):
+    """Fill out with the scalar product of row i of left and row i of right."""
+    for i in range(left.shape[0]):
+        total = 0.0
+        for k in range(left.shape[1]):
+            total += np.float64(left[i, k]) * np.float64(right[i, k])
+        out[i] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def squared_distances(proba, labels, out):
+    """Fill out with the squared distance of each row from the one-hot row of its label.
+
+    Nothing is subtracted from the sum of all squares: what is left of a nearly perfect row keeps its digits.
+    """
+    for i in range(proba.shape[0]):
+        label = labels[i]
+        miss = 1.0 - np.float64(proba[i, label])
+        total = 0.0
+        for k in range(label):
+            total += np.float64(proba[i, k]) * np.float64(proba[i, k])
+        for k in range(label + 1, proba.shape[1]):
+            total += np.float64(proba[i, k]) * np.float64(proba[i, k])
+        out[i] = total + miss * miss
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cross_entropies(proba, target, floor, out):
+    """Fill out with -sum of target * log(proba), a class without a share left out and no probability below floor."""
+    for i in range(proba.shape[0]):
+        total = 0.0
+        for k in range(proba.shape[1]):
+            if target[i, k] > 0.0:
+                least = max(np.float64(proba[i, k]), floor)
+                # Plain Python warns of the logarithm of zero.
+                total += np.float64(target[i, k]) * (-np.log(least) if least > 0.0 else np.inf)
+        out[i] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def top_k_hits(scores, labels, k, out):
+    """Fill out with the probability that each row's label is among the k highest scores, equal ones in random order."""
+    for i in range(scores.shape[0]):
+        own = scores[i, labels[i]]
+        above = 0
+        equal = 0
+        for j in range(scores.shape[1]):
+            above += scores[i, j] > own
+            equal += scores[i, j] == own
+        out[i] = min(max((k - above) / equal, 0.0), 1.0)

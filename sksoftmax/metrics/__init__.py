@@ -1,25 +1,129 @@
-"""Measuring instruments for class probabilities: each a function of ``y_true`` and ``y_proba``.
+"""Measuring instruments for class probabilities: proper scores, calibration errors, information, decisions.
 
-What lives here: the public names. What doesn't: scikit-learn's scorers, which are made from them (``scorers``).
+What lives here: the public names, and the table ``METRICS`` from which scikit-learn's scorers are made (``scorers``). What
+doesn't: models.
+
+Every metric is ``metric(y_true, y_proba, *, labels=None, sample_weight=None, …) -> float``. Names end in ``_score`` where
+greater is better, in ``_loss`` or ``_error`` where smaller is. A weight of two is a row that stands there twice.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
 
 from .calibration_errors import ReliabilityCurve, expected_calibration_error, reliability_curve
 from .consistency import CalibrationTestResult, calibration_test
+from .costs import AccuracyCoverage, accuracy_coverage_curve, aurc_loss, decide, expected_cost_loss
+from .decisions import (
+    accuracy_score,
+    balanced_accuracy_score,
+    precision_score,
+    recall_score,
+    top_k_accuracy_score,
+)
+from .information import (
+    code_length_loss,
+    entropy,
+    jensen_shannon_divergence,
+    kl_divergence,
+    mutual_information_score,
+    perplexity_loss,
+)
+from .proper import brier_score_loss, cross_entropy_loss, spherical_score
+from .skill import d2_brier_score, d2_cross_entropy_score, d2_spherical_score
 from .smooth_calibration import SmoothReliabilityCurve, smooth_calibration_error, smooth_reliability_curve
 from .uncertainty import BootstrapResult, ConfidenceInterval, bootstrap, hoeffding_interval, wilson_interval
 
 __all__ = [
+    "METRICS",
+    "AccuracyCoverage",
     "BootstrapResult",
     "CalibrationTestResult",
     "ConfidenceInterval",
+    "Metric",
     "ReliabilityCurve",
     "SmoothReliabilityCurve",
+    "accuracy_coverage_curve",
+    "accuracy_score",
+    "aurc_loss",
+    "balanced_accuracy_score",
     "bootstrap",
+    "brier_score_loss",
     "calibration_test",
+    "code_length_loss",
+    "cross_entropy_loss",
+    "d2_brier_score",
+    "d2_cross_entropy_score",
+    "d2_spherical_score",
+    "decide",
+    "entropy",
     "expected_calibration_error",
+    "expected_cost_loss",
     "hoeffding_interval",
+    "jensen_shannon_divergence",
+    "kl_divergence",
+    "mutual_information_score",
+    "perplexity_loss",
+    "precision_score",
+    "recall_score",
     "reliability_curve",
     "smooth_calibration_error",
     "smooth_reliability_curve",
+    "spherical_score",
+    "top_k_accuracy_score",
     "wilson_interval",
 ]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A row of ``METRICS``.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(y_true, y_proba, *, labels=None, sample_weight=None, …) -> float``
+    greater_is_better : bool
+    unit : str
+        What the figure counts; empty for shares and scores without a unit.
+    range : tuple of float
+        The least and the greatest value that it can take.
+    needs : {"proba", "logits", "scores", "labels"}
+        What it is best computed from: probabilities; logits, or scores of which only the order counts, both with
+        ``from_logits=True``; or decided labels.
+    """
+
+    function: Callable[..., float]
+    greater_is_better: bool
+    unit: str
+    range: tuple[float, float]
+    needs: Literal["proba", "logits", "scores", "labels"]
+
+
+METRICS: dict[str, Metric] = {
+    metric.function.__name__: metric
+    for metric in [
+        Metric(cross_entropy_loss, False, "nats", (0, inf), "logits"),
+        Metric(brier_score_loss, False, "", (0, 2), "proba"),
+        Metric(spherical_score, True, "", (0, 1), "proba"),
+        Metric(d2_cross_entropy_score, True, "", (-inf, 1), "logits"),
+        Metric(d2_brier_score, True, "", (-inf, 1), "proba"),
+        Metric(d2_spherical_score, True, "", (-inf, 1), "proba"),
+        Metric(expected_calibration_error, False, "", (0, 1), "proba"),
+        Metric(smooth_calibration_error, False, "", (0, 1), "proba"),
+        Metric(perplexity_loss, False, "classes", (1, inf), "logits"),
+        Metric(code_length_loss, False, "bits", (0, inf), "proba"),
+        Metric(mutual_information_score, True, "nats", (0, inf), "labels"),
+        Metric(accuracy_score, True, "", (0, 1), "labels"),
+        Metric(balanced_accuracy_score, True, "", (0, 1), "labels"),
+        Metric(recall_score, True, "", (0, 1), "labels"),
+        Metric(precision_score, True, "", (0, 1), "labels"),
+        Metric(top_k_accuracy_score, True, "", (0, 1), "scores"),
+        Metric(expected_cost_loss, False, "cost", (-inf, inf), "proba"),
+        Metric(aurc_loss, False, "", (0, 1), "proba"),
+    ]
+}
+"""Every metric by name. A new row is tested as the others are, and has its scorer at once."""

@@ -1,12 +1,12 @@
 """From what users pass to a metric to arrays that belong together.
 
-What lives here: ``check_predictions`` and what it returns, ``Predictions``. What doesn't: any figure.
+What lives here: ``check_predictions`` and what it returns, ``Predictions``; units. What doesn't: any figure.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,9 @@ from ..kernels import metrics as kernels
 
 # A table of class indices by label is made for integers, if it is at most this much longer than there are rows.
 _LONGEST_TABLE = 1 << 16
+
+Unit = Literal["nats", "bits"]
+NATS_PER = {"nats": 1.0, "bits": float(np.log(2))}
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,49 @@ class Predictions:
     def n_classes(self) -> int:
         """Number of classes, and of columns."""
         return self.proba.shape[1]
+
+    def of_truth(self, values: NDArray) -> NDArray[np.float64]:
+        """Return each row's value at its label, or the mean of its values under its row of class probabilities.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, n_classes), float32 or float64
+
+        Returns
+        -------
+        at_truth : ndarray of shape (n_rows,), float64
+        """
+        if self.labels is not None:
+            return values[np.arange(self.n_rows), self.labels].astype(np.float64)
+        at_truth = np.empty(self.n_rows)
+        kernels.row_products(values, self.target, at_truth)
+        return at_truth
+
+    def mass(self) -> NDArray[np.float64]:
+        """Return the weight of each class, (n_classes,), summing to one."""
+        if self.labels is not None:
+            return np.bincount(self.labels, self.weight, minlength=self.n_classes).astype(np.float64, copy=False)
+        assert self.target is not None
+        mass: NDArray[np.float64] = self.weight @ self.target
+        return mass / mass.sum()
+
+
+def mean_share(weight: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
+    """Return the weighted mean of numbers in [0, 1], not above 1 for weights that sum to a little more."""
+    return min(float(weight @ shares), 1.0)
+
+
+def in_unit(nats: Any, unit: Unit) -> Any:
+    """Return a number, or an array, of nats in ``unit``.
+
+    Raises
+    ------
+    ValueError
+        ``unit`` is neither "nats" nor "bits".
+    """
+    if unit not in NATS_PER:
+        raise ValueError(f"unit must be 'nats' or 'bits', got {unit!r}.")
+    return nats / NATS_PER[unit]
 
 
 def check_predictions(
@@ -96,22 +142,23 @@ def check_predictions(
     >>> given.classes, given.labels, given.proba[1].round(2)
     (array(['no', 'yes'], dtype='<U3'), array([0, 1, 0], dtype=int32), array([0.3, 0.7]))
     """
-    proba = _check_columns(y_proba, from_logits)
+    classes = None if labels is None else check_classes(labels)
+    proba = _check_columns(y_proba, from_logits, alone=classes is not None and len(classes) == 1)
     n_rows, n_classes = proba.shape
-    weight = _check_weight(sample_weight, n_rows)
-    classes = None if labels is None else _check_classes(labels, n_classes)
+    weight = check_weight(sample_weight, n_rows)
+    if classes is not None and len(classes) != n_classes:
+        raise ValueError(f"labels must name the {n_classes} columns of y_proba, got {_some(classes)}.")
     indices, target = None, None
-    shape = y_true.shape if hasattr(y_true, "shape") else np.shape(y_true)
-    if len(shape) == 2 and shape[1] >= 2:
+    if is_table(y_true):
         target = check_proba(y_true, "y_true")
         if target.shape != proba.shape:
             raise ValueError(f"y_true holds class probabilities of shape {target.shape}, y_proba has shape {proba.shape}.")
-        classes = _name_columns(y_true, classes)
+        classes = name_columns(y_true, classes)
     else:
         y = column_or_1d(y_true)
         if len(y) != n_rows:
             raise ValueError(f"y_true and y_proba have different numbers of rows: {len(y)} and {n_rows}.")
-        classes, indices = _encode(y, classes, n_classes)
+        classes, indices = encode(y, classes, n_classes)
     if not weight.all():
         kept = weight > 0
         proba, weight = proba[kept], weight[kept]
@@ -119,15 +166,21 @@ def check_predictions(
     return Predictions(classes, proba, indices, target, weight / weight.sum())
 
 
-def _check_columns(y_proba: ArrayLike, from_logits: bool) -> NDArray:
-    """Return (n_rows, n_classes) probabilities or logits, checked."""
+def is_table(y: Any) -> bool:
+    """Return whether y is rows of class probabilities: two dimensions, two columns or more."""
+    shape = y.shape if hasattr(y, "shape") else np.shape(y)
+    return len(shape) == 2 and shape[1] >= 2
+
+
+def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArray:
+    """Return (n_rows, n_classes) probabilities or logits, checked; one column is the second of two unless it is alone."""
     given = np.asarray(y_proba)
     if given.dtype.kind not in "fiub" or given.ndim not in (1, 2):
         raise ValueError(f"y_proba must be numbers, a column a class; got shape {given.shape} of dtype {given.dtype}.")
     proba = np.ascontiguousarray(given, dtype=given.dtype if given.dtype == np.float32 else np.float64)
     if len(proba) == 0:
         raise ValueError("y_proba has no rows.")
-    if proba.ndim == 1 or proba.shape[1] == 1:
+    if proba.ndim == 1 or (proba.shape[1] == 1 and not alone):
         second = proba.ravel()
         proba = np.column_stack([np.zeros_like(second) if from_logits else 1 - second, second])
     row = kernels.find_no_logits(proba) if from_logits else kernels.find_no_distribution(proba, PROBA_TOLERANCE)
@@ -143,7 +196,8 @@ def _check_columns(y_proba: ArrayLike, from_logits: bool) -> NDArray:
     raise ValueError(f"y_proba {fault}.")
 
 
-def _check_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
+def check_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
+    """Return the rows' weights, ones if there are none, not scaled."""
     if sample_weight is None:
         return np.ones(n_rows)
     weight = np.asarray(sample_weight, dtype=np.float64)
@@ -157,16 +211,17 @@ def _check_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.fl
     return weight
 
 
-def _check_classes(labels: ArrayLike, n_classes: int) -> NDArray:
+def check_classes(labels: ArrayLike) -> NDArray:
+    """Return labels as a vector of different ones."""
     classes = np.asarray(labels)
-    if classes.ndim != 1 or len(classes) != n_classes:
-        raise ValueError(f"labels must name the {n_classes} columns of y_proba, got {_some(classes)}.")
-    if len(set(classes.tolist())) < n_classes:
+    if classes.ndim != 1 or len(classes) == 0:
+        raise ValueError(f"labels must be a vector of labels, got {_some(classes)} of shape {classes.shape}.")
+    if len(set(classes.tolist())) < len(classes):
         raise ValueError(f"labels must differ from each other, got {_some(classes)}.")
     return classes
 
 
-def _name_columns(y_true: Any, classes: NDArray | None) -> NDArray:
+def name_columns(y_true: Any, classes: NDArray | None) -> NDArray:
     """Return the labels of the columns of a table of class probabilities."""
     default = np.arange(y_true.shape[1] if hasattr(y_true, "shape") else np.shape(y_true)[1])
     own = np.asarray(getattr(y_true, "columns", default))
@@ -177,62 +232,65 @@ def _name_columns(y_true: Any, classes: NDArray | None) -> NDArray:
     return classes
 
 
-def _encode(y: NDArray, classes: NDArray | None, n_classes: int) -> tuple[NDArray, NDArray[np.int32]]:
-    """Return the label of each column, and each row's column."""
+def encode(
+    y: NDArray, classes: NDArray | None, n_classes: int | None, name: str = "y_true"
+) -> tuple[NDArray, NDArray[np.int32]]:
+    """Return the label of each column and each row's column; if classes are not given, there must be n_classes of them."""
     if y.dtype.kind == "f" and np.isnan(y).any():
-        raise ValueError(f"y_true must hold labels, got NaN in row {np.flatnonzero(np.isnan(y))[0]}.")
+        raise ValueError(f"{name} must hold labels, got NaN in row {np.flatnonzero(np.isnan(y))[0]}.")
     if y.dtype.kind in "iub" and (classes is None or classes.dtype.kind in "iub"):
         lowest = int(y.min())
         if int(y.max()) - lowest < _LONGEST_TABLE + len(y):
-            return _encode_integers(y, lowest, classes, n_classes)
+            return _encode_integers(y, lowest, classes, n_classes, name)
     values = y.tolist()
     if classes is None:
-        classes = _sorted_classes(values, y.dtype)
-        _check_number(classes, n_classes)
+        classes = sorted_classes(values, y.dtype)
+        _check_count(classes, n_classes)
     column = {label: k for k, label in enumerate(classes.tolist())}
     indices = np.array([column.get(value, -1) for value in values], dtype=np.int32)
-    _check_known(indices, y, classes)
+    _check_known(indices, y, classes, name)
     return classes, indices
 
 
-def _encode_integers(y: NDArray, lowest: int, classes: NDArray | None, n_classes: int) -> tuple[NDArray, NDArray[np.int32]]:
-    """Do as ``_encode`` by a table, without sorting."""
+def _encode_integers(
+    y: NDArray, lowest: int, classes: NDArray | None, n_classes: int | None, name: str
+) -> tuple[NDArray, NDArray[np.int32]]:
+    """Do as ``encode`` by a table, without sorting."""
     offset = y.astype(np.int64) - lowest if lowest != 0 or y.dtype.kind == "b" else y
     size = int(offset.max()) + 1
     if classes is None:
         classes = (np.flatnonzero(np.bincount(offset, minlength=size)) + lowest).astype(y.dtype)
-        _check_number(classes, n_classes)
+        _check_count(classes, n_classes)
     table = np.full(size, -1, dtype=np.int32)
     # Python's integers: a table of int8 labels may start where their difference would overflow.
     for k, label in enumerate(classes.tolist()):
         if 0 <= label - lowest < size:
             table[label - lowest] = k
     indices = table[offset]
-    _check_known(indices, y, classes)
+    _check_known(indices, y, classes, name)
     return classes, indices
 
 
-def _sorted_classes(values: list, dtype: np.dtype) -> NDArray:
+def sorted_classes(values: list, dtype: np.dtype) -> NDArray:
+    """Return the different labels in order."""
     try:
         return np.array(sorted(set(values)), dtype=dtype)
     except TypeError as error:
         raise ValueError("y_true must hold labels of one kind that can be sorted; pass labels= to name the columns.") from error
 
 
-def _check_number(classes: NDArray, n_classes: int) -> None:
-    if len(classes) != n_classes:
+def _check_count(classes: NDArray, n_classes: int | None) -> None:
+    if n_classes is not None and len(classes) != n_classes:
         raise ValueError(
             f"y_true holds {len(classes)} different labels, {_some(classes)}, but y_proba stands for {n_classes} classes; "
             "pass labels= with the label of each column, as in the estimator's classes_."
         )
 
 
-def _check_known(indices: NDArray[np.int32], y: NDArray, classes: NDArray) -> None:
+def _check_known(indices: NDArray[np.int32], y: NDArray, classes: NDArray, name: str) -> None:
     if indices.min() < 0:
         row = int(indices.argmin())
-        raise ValueError(
-            f"y_true holds {y[row]!r} in row {row}, which is not among the labels of the columns: {_some(classes)}."
-        )
+        raise ValueError(f"{name} holds {y[row : row + 1].tolist()[0]!r} in row {row}, not one of the labels {_some(classes)}.")
 
 
 def _some(values: NDArray) -> str:

@@ -1,0 +1,139 @@
+"""From what users pass to a metric of decisions to arrays that belong together.
+
+What lives here: ``check_decisions`` and what it returns, ``Decisions``. What doesn't: any figure (``decisions``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import column_or_1d
+
+from ..functional import check_proba
+from ._inputs import check_classes, check_predictions, check_weight, encode, is_table, name_columns, sorted_classes
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Decided classes beside the true ones; rows of zero weight are left out.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+    decided : ndarray of shape (n_rows,), integer
+        Class indices.
+    labels : ndarray of shape (n_rows,), int32, or None
+        True class indices, if ``y_true`` were labels.
+    target : ndarray of shape (n_rows, n_classes), float32 or float64, or None
+        Rows of class probabilities, if ``y_true`` were that. Exactly one of ``labels`` and ``target`` is there.
+    weight : ndarray of shape (n_rows,), float64
+        Positive, summing to one.
+    """
+
+    classes: NDArray
+    decided: NDArray[np.integer]
+    labels: NDArray[np.int32] | None
+    target: NDArray | None
+    weight: NDArray[np.float64]
+
+    def hits(self) -> NDArray[np.float64]:
+        """Return each row's probability of being right, zero or one for labels."""
+        if self.labels is not None:
+            return (self.labels == self.decided).astype(np.float64)
+        assert self.target is not None
+        return self.target[np.arange(len(self.decided)), self.decided].astype(np.float64)
+
+    def confusion(self) -> NDArray[np.float64]:
+        """Return the weight of each pair of a true class, a row, and a decided one, a column; all together one."""
+        n_classes = len(self.classes)
+        if self.labels is not None:
+            pairs = self.labels * np.int64(n_classes) + self.decided
+            mass = np.bincount(pairs, self.weight, minlength=n_classes**2).astype(np.float64, copy=False)
+            return mass.reshape(n_classes, n_classes)
+        assert self.target is not None
+        joint = np.zeros((n_classes, n_classes))
+        for column in range(n_classes):
+            rows = self.decided == column
+            joint[:, column] = self.weight[rows] @ self.target[rows]
+        return joint
+
+
+def check_decisions(
+    y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+) -> Decisions:
+    """Return true classes, decided ones and weights as arrays that belong together.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,) or (n_rows, n_classes)
+        Labels, or rows of class probabilities.
+    y_pred : array-like of shape (n_rows,) or (n_rows, n_classes)
+        Decided labels, or rows of class probabilities, of which the first of the most probable classes is decided.
+    labels : array-like of shape (n_classes,), default=None
+        The labels, in the order of columns if there are any. Without them and without columns, all labels that occur.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative weights.
+
+    Returns
+    -------
+    decisions : Decisions
+
+    Raises
+    ------
+    ValueError
+        Labels that are not among ``labels``, lengths that differ, numbers that are no labels, or as ``check_predictions``.
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics._decisions import check_decisions
+    >>> given = check_decisions(["a", "b", "a"], [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+    >>> given.labels, given.decided
+    (array([0, 1, 0], dtype=int32), array([0, 0, 1]))
+    """
+    if is_table(y_pred):
+        rows = check_predictions(y_true, y_pred, labels=labels, sample_weight=sample_weight)
+        return Decisions(rows.classes, rows.proba.argmax(axis=1), rows.labels, rows.target, rows.weight)
+    y = column_or_1d(y_pred)
+    classes = None if labels is None else check_classes(labels)
+    indices, target = None, None
+    if is_table(y_true):
+        target = check_proba(y_true, "y_true")
+        classes = name_columns(y_true, classes)
+        if len(classes) != target.shape[1]:
+            raise ValueError(f"labels must name the {target.shape[1]} columns of y_true, got {len(classes)} labels.")
+        n_rows = len(target)
+    else:
+        truth = column_or_1d(y_true)
+        n_rows = len(truth)
+        classes = _all_classes(truth, y) if classes is None else classes
+        classes, indices = encode(truth, classes, None)
+    if len(y) != n_rows:
+        raise ValueError(f"y_true and y_pred have different numbers of rows: {n_rows} and {len(y)}.")
+    _, decided = encode(y, classes, None, name="y_pred")
+    weight = check_weight(sample_weight, n_rows)
+    if not weight.all():
+        kept = weight > 0
+        decided, weight = decided[kept], weight[kept]
+        indices, target = (None if a is None else a[kept] for a in (indices, target))
+    return Decisions(classes, decided, indices, target, weight / weight.sum())
+
+
+def _all_classes(truth: NDArray, decided: NDArray) -> NDArray:
+    """Return the sorted labels that occur on either side."""
+    if len(truth) == 0:
+        raise ValueError("y_true has no rows.")
+    own, _ = encode(truth, None, None)
+    others, _ = encode(decided, None, None, name="y_pred")
+    known = set(own.tolist())
+    new = [label for label in others.tolist() if label not in known]
+    if not new:
+        return own
+    if others.dtype.kind == "f" and any(label % 1 for label in new):
+        raise ValueError(
+            "y_pred must hold decided labels in one dimension, or rows of class probabilities in two; "
+            f"got {next(label for label in new if label % 1)!r}."
+        )
+    return sorted_classes([*known, *new], np.result_type(own, others))

@@ -1,0 +1,251 @@
+r"""Decisions that cost: the cheapest one under a cost matrix, and the choice to abstain.
+
+What lives here: ``decide`` and the expected cost; accuracy and risk as functions of coverage. What doesn't: accuracies, where
+all mistakes weigh alike (``decisions``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..functional import check_proba
+from ..kernels import metrics as kernels
+from ._inputs import Predictions, check_classes, check_predictions
+
+
+def decide(proba: ArrayLike, cost: ArrayLike | None = None, *, labels: ArrayLike | None = None) -> NDArray:
+    r"""Return for each row the decision of least expected cost, :math:`\arg\min_d \sum_k p_k c_{kd}`.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n_rows, n_classes), float32 or float64
+        Rows of class probabilities.
+    cost : array-like of shape (n_classes, n_decisions), default=None
+        What decision d costs where class k is true; negative costs are gains. There may be other decisions than classes: to
+        abstain, to ask. By default each mistake costs one, so that the most probable class is decided.
+    labels : array-like of shape (n_decisions,), default=None
+        What to call the decisions.
+
+    Returns
+    -------
+    decisions : ndarray of shape (n_rows,)
+        Indices of columns of ``cost``, or their ``labels``; the first of equal ones.
+
+    Raises
+    ------
+    ValueError
+        Rows that are no distributions, a cost that is not finite or has another number of rows, or another number of labels.
+
+    References
+    ----------
+    Elkan (2001), "The Foundations of Cost-Sensitive Learning".
+
+    Examples
+    --------
+    A mistake for a sick patient costs ten times one for a healthy one, and a further test costs half as much as the latter:
+
+    >>> from sksoftmax.metrics import decide
+    >>> decide([[0.99, 0.01], [0.9, 0.1], [0.3, 0.7]], [[0, 1, 0.5], [10, 0, 0.5]], labels=["home", "treat", "test"])
+    array(['home', 'test', 'treat'], dtype='<U5')
+    """
+    rows = check_proba(proba, "proba")
+    matrix = None if cost is None else _check_cost(cost, rows.shape[1])
+    indices = _cheapest(rows, matrix)
+    return indices if labels is None else _names(labels, rows.shape[1] if matrix is None else matrix.shape[1])[indices]
+
+
+def expected_cost_loss(
+    y_true: Any,
+    y_proba: ArrayLike,
+    *,
+    cost: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    r"""Return the mean cost of the decisions that ``decide`` takes; smaller is better.
+
+    .. math:: \sum_i w_i c_{y_i d_i} \Big/ \sum_i w_i, \quad d_i = \arg\min_d \sum_k p_{ik} c_{kd}
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight
+        As for ``cross_entropy_loss``.
+    cost : array-like of shape (n_classes, n_decisions), default=None
+        What decision d costs where class k is true, in the order of the columns of ``y_proba``. By default one for each
+        mistake, so that the loss is the error rate.
+
+    Returns
+    -------
+    loss : float
+        In the unit of ``cost``, between its least and its greatest entry.
+
+    Raises
+    ------
+    ValueError
+        As ``cross_entropy_loss``, or a cost that is not finite or has another number of rows.
+
+    References
+    ----------
+    Elkan (2001), "The Foundations of Cost-Sensitive Learning".
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import expected_cost_loss
+    >>> proba = [[0.8, 0.2], [0.95, 0.05], [0.3, 0.7]]
+    >>> expected_cost_loss(["well", "well", "ill"], proba, cost=[[0, 1], [10, 0]], labels=["well", "ill"]) * 3
+    1.0
+    """
+    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    decided = _cheapest(given.proba, None if cost is None else _check_cost(cost, given.n_classes))
+    matrix = _check_cost(1.0 - np.eye(given.n_classes) if cost is None else cost, given.n_classes)
+    if given.labels is not None:
+        return float(given.weight @ matrix[given.labels, decided])
+    costs = np.empty(given.n_rows)
+    kernels.row_products(given.target, np.ascontiguousarray(matrix.T)[decided], costs)
+    return float(given.weight @ costs)
+
+
+def _check_cost(cost: ArrayLike, n_classes: int) -> NDArray[np.float64]:
+    matrix = np.asarray(cost, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != n_classes or matrix.shape[1] == 0:
+        raise ValueError(f"cost must have shape ({n_classes}, n_decisions), a row for each class; got {matrix.shape}.")
+    if not np.isfinite(matrix).all():
+        row, column = np.argwhere(~np.isfinite(matrix))[0]
+        raise ValueError(f"cost must be finite, got {matrix[row, column]} in row {row}, column {column}.")
+    return matrix
+
+
+def _cheapest(proba: NDArray, matrix: NDArray[np.float64] | None) -> NDArray[np.intp]:
+    # Not 1 - p: rounding would break ties.
+    return proba.argmax(axis=1) if matrix is None else (proba @ matrix).argmin(axis=1)
+
+
+def _names(labels: ArrayLike, n_decisions: int) -> NDArray:
+    names = check_classes(labels)
+    if len(names) != n_decisions:
+        raise ValueError(f"labels must name the {n_decisions} decisions, got {len(names)} labels.")
+    return names
+
+
+class AccuracyCoverage(NamedTuple):
+    """Points of a curve, one for each different confidence, the highest first."""
+
+    coverage: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+
+
+def accuracy_coverage_curve(
+    y_true: Any,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> AccuracyCoverage:
+    """Return how accurate the decisions are if only those of at least some confidence are taken.
+
+    The confidence of a row is the probability of its most probable class.
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight
+        As for ``cross_entropy_loss``.
+
+    Returns
+    -------
+    coverage : ndarray of shape (n_points,), float64
+        Share of the rows of at least that confidence, increasing to 1.
+    accuracy : ndarray of shape (n_points,), float64
+        Share of these that are decided rightly; the last is the accuracy of all.
+    threshold : ndarray of shape (n_points,), float64
+        The confidence, decreasing.
+
+    Raises
+    ------
+    ValueError
+        As ``cross_entropy_loss``.
+
+    References
+    ----------
+    El-Yaniv & Wiener (2010), "On the Foundations of Noise-free Selective Classification".
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import accuracy_coverage_curve
+    >>> coverage, accuracy, threshold = accuracy_coverage_curve([0, 1, 1, 0], [0.1, 0.9, 0.4, 0.3])
+    >>> coverage, accuracy.round(2), threshold
+    (array([0.5 , 0.75, 1.  ]), array([1.  , 1.  , 0.75]), array([0.9, 0.7, 0.6]))
+    """
+    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    mass, hits, threshold = _by_confidence(given)
+    coverage = np.cumsum(mass)
+    return AccuracyCoverage(np.minimum(coverage / coverage[-1], 1.0), np.cumsum(hits) / coverage, threshold)
+
+
+def aurc_loss(
+    y_true: Any,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    r"""Return the area under the risk–coverage curve: the error rate, averaged over all coverages; smaller is better.
+
+    .. math:: \int_0^1 \mathrm{risk}(c) \, dc
+
+    where risk(c) is the share of mistakes among the fraction c of rows of highest confidence, rows of equal confidence in
+    random order. The integral is exact. The usual sum over rows is a Riemann sum of it, and differs from it by about
+    1/n_rows; only the integral is the same for rows that are repeated.
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight
+        As for ``cross_entropy_loss``.
+
+    Returns
+    -------
+    loss : float
+        In [0, 1]: 0 without mistakes; the error rate for equal confidences, such as uniform probabilities; about
+        r + (1 − r) log(1 − r) for an error rate r whose mistakes are all less confident than the rest.
+
+    Raises
+    ------
+    ValueError
+        As ``cross_entropy_loss``.
+
+    References
+    ----------
+    Geifman, Uziel & El-Yaniv (2019), "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers".
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import aurc_loss
+    >>> aurc_loss([0, 1, 1, 0], [0.1, 0.9, 0.6, 0.3])
+    0.0
+    >>> aurc_loss([0, 1, 1, 0], [0.5, 0.5, 0.5, 0.5])
+    0.5
+    """
+    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    mass, hits, _ = _by_confidence(given)
+    errors = np.maximum(mass - hits, 0.0)
+    after = np.cumsum(mass)
+    before, errors_before = after - mass, np.cumsum(errors) - errors
+    # Within a group of equal confidence errors grow linearly: (e0 + (c - c0) e / m) / c integrates to this.
+    rate = errors / mass
+    grown = np.log(after[1:] / before[1:]) * (errors_before[1:] - before[1:] * rate[1:])
+    return float(errors.sum() + grown.sum())
+
+
+def _by_confidence(given: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return weight, weight of right decisions and confidence of each group of equal confidence, the highest first."""
+    decided = given.proba.argmax(axis=1)
+    rows = np.arange(given.n_rows)
+    confidence = given.proba[rows, decided].astype(np.float64)
+    right = (given.labels == decided) if given.target is None else given.target[rows, decided]
+    order = np.argsort(-confidence, kind="stable")
+    starts = np.flatnonzero(np.diff(confidence[order], prepend=np.inf))
+    mass = np.add.reduceat(given.weight[order], starts)
+    return mass, np.add.reduceat((given.weight * right)[order], starts), confidence[order][starts]

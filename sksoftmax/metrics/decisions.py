@@ -1,0 +1,248 @@
+"""Figures of decisions: how often, at what cost and for which classes the decided class is the right one.
+
+What lives here: accuracies, recall and precision, ranks. What doesn't: costs and the choice to abstain (``costs``), and figures
+of the probabilities themselves (``proper``).
+
+Conventions
+-----------
+``y_pred`` are decided labels, or rows of class probabilities, of which the most probable class is decided, the first of equal
+ones. A row of class probabilities as the truth counts as one row for each class, weighted by its probability.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..kernels import metrics as kernels
+from ._decisions import check_decisions
+from ._inputs import check_predictions, mean_share
+
+Average = Literal["macro"] | None
+
+
+def accuracy_score(
+    y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+) -> float:
+    """Return the share of rows that are decided rightly; greater is better.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,) or (n_rows, n_classes)
+        Labels, or rows of class probabilities.
+    y_pred : array-like of shape (n_rows,) or (n_rows, n_classes)
+        Decided labels, or rows of class probabilities, of which the most probable class is decided.
+    labels : array-like of shape (n_classes,), default=None
+        The label of each column, needed if there are columns and some class does not occur in ``y_true``.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative weights of the rows.
+
+    Returns
+    -------
+    score : float
+        In [0, 1]: for uniform probabilities the share of the first class, for a constant decision the share of its class.
+
+    Raises
+    ------
+    ValueError
+        Input that is not as above; the message names the parameter and the first bad row.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), "The Elements of Statistical Learning", section 7.2.
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import accuracy_score
+    >>> accuracy_score(["a", "b", "b", "a"], ["a", "b", "a", "a"])
+    0.75
+    >>> accuracy_score(["a", "b"], [[0.9, 0.1], [0.6, 0.4]])
+    0.5
+    """
+    given = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight)
+    return mean_share(given.weight, given.hits())
+
+
+def balanced_accuracy_score(
+    y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+) -> float:
+    """Return the mean over the classes that occur of the share decided rightly; greater is better.
+
+    Parameters
+    ----------
+    y_true, y_pred, labels, sample_weight
+        As for ``accuracy_score``. Classes of ``labels`` that do not occur in ``y_true`` have no share and do not count.
+
+    Returns
+    -------
+    score : float
+        In [0, 1]; one divided by the number of classes that occur for any constant decision and for uniform probabilities.
+
+    Raises
+    ------
+    ValueError
+        As ``accuracy_score``.
+
+    References
+    ----------
+    Brodersen, Ong, Stephan & Buhmann (2010), "The Balanced Accuracy and Its Posterior Distribution".
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import balanced_accuracy_score
+    >>> balanced_accuracy_score(["ham"] * 9 + ["spam"], ["ham"] * 10)
+    0.5
+    """
+    return recall_score(y_true, y_pred, labels=labels, sample_weight=sample_weight)
+
+
+def recall_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    average: Average = "macro",
+) -> Any:
+    """Return for each class the share of its rows that are decided rightly, or the mean over classes; greater is better.
+
+    Parameters
+    ----------
+    y_true, y_pred, labels, sample_weight
+        As for ``accuracy_score``.
+    average : {"macro", None}, default="macro"
+        "macro" for the mean over the classes that occur in ``y_true``, None for each class.
+
+    Returns
+    -------
+    score : float, or ndarray of shape (n_classes,), float64
+        In [0, 1]; NaN for a class that does not occur. Classes are in the order of ``labels``, else sorted.
+
+    Raises
+    ------
+    ValueError
+        As ``accuracy_score``, or another average.
+
+    References
+    ----------
+    Manning, Raghavan & Schütze (2008), "Introduction to Information Retrieval", section 8.3.
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import recall_score
+    >>> recall_score([0, 0, 1, 1, 2], [0, 1, 1, 1, 0], average=None)
+    array([0.5, 1. , 0. ])
+    """
+    joint = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).confusion()
+    occurs = joint.sum(axis=1)
+    return _averaged(np.diag(joint), occurs, average, occurs > 0)
+
+
+def precision_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    average: Average = "macro",
+) -> Any:
+    """Return for each class the share of right ones among the rows decided for it, or the mean; greater is better.
+
+    Parameters
+    ----------
+    y_true, y_pred, labels, sample_weight
+        As for ``accuracy_score``.
+    average : {"macro", None}, default="macro"
+        "macro" for the mean over the classes that occur on either side, None for each class.
+
+    Returns
+    -------
+    score : float, or ndarray of shape (n_classes,), float64
+        In [0, 1]; NaN for a class that is never decided for, which counts as 0 in the mean. Classes are in the order of
+        ``labels``, else sorted.
+
+    Raises
+    ------
+    ValueError
+        As ``accuracy_score``, or another average.
+
+    References
+    ----------
+    Manning, Raghavan & Schütze (2008), "Introduction to Information Retrieval", section 8.3.
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import precision_score
+    >>> precision_score([0, 0, 1, 1, 2], [0, 1, 1, 1, 0], average=None).round(3)
+    array([0.5  , 0.667,   nan])
+    """
+    joint = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).confusion()
+    decided = joint.sum(axis=0)
+    return _averaged(np.diag(joint), decided, average, (decided > 0) | (joint.sum(axis=1) > 0))
+
+
+def _averaged(hits: NDArray[np.float64], mass: NDArray[np.float64], average: Average, counted: NDArray[np.bool_]) -> Any:
+    if average not in ("macro", None):
+        raise ValueError(f"average must be 'macro' or None, got {average!r}.")
+    shares = np.divide(hits, mass, out=np.full(len(mass), np.nan), where=mass > 0)
+    return shares if average is None else float(np.nan_to_num(shares[counted]).mean())
+
+
+def top_k_accuracy_score(
+    y_true: Any,
+    y_proba: ArrayLike,
+    *,
+    k: int = 2,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    from_logits: bool = False,
+) -> float:
+    r"""Return the share of rows whose label is among the k most probable classes; greater is better.
+
+    Equal probabilities stand in random order and the expectation counts: with a classes above the label's and e equal to
+    it, itself included, a row counts :math:`\min(\max((k - a) / e, 0), 1)`.
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight
+        As for ``cross_entropy_loss``.
+    k : int, default=2
+        At least 1. As many as there are classes, or more, give 1.
+    from_logits : bool, default=False
+        Whether ``y_proba`` are logits or other finite scores; only their order counts.
+
+    Returns
+    -------
+    score : float
+        In [0, 1]; k/n_classes for uniform probabilities.
+
+    Raises
+    ------
+    ValueError
+        As ``cross_entropy_loss``, or a k that is not a positive integer.
+
+    References
+    ----------
+    Russakovsky et al. (2015), "ImageNet Large Scale Visual Recognition Challenge", section 4.
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import top_k_accuracy_score
+    >>> proba = [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]
+    >>> [round(top_k_accuracy_score([0, 1, 2], proba, k=k), 3) for k in (1, 2, 3, 4)]
+    [0.333, 0.667, 1.0, 1.0]
+    """
+    if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"k must be a positive integer, got {k!r}.")
+    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight, from_logits=from_logits)
+    hits, shares = np.empty(given.n_rows), np.zeros(given.n_rows)
+    if given.labels is not None:
+        kernels.top_k_hits(given.proba, given.labels, k, hits)
+        return mean_share(given.weight, hits)
+    for column in range(given.n_classes):
+        kernels.top_k_hits(given.proba, np.full(given.n_rows, column, dtype=np.int32), k, hits)
+        shares += given.target[:, column] * hits
+    return mean_share(given.weight, shares)

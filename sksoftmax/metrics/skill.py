@@ -1,0 +1,173 @@
+"""Skill: how much of the class prior's loss the predictions save.
+
+What lives here: the D² scores of cross-entropy, Brier and spherical score. What doesn't: these scores themselves (``proper``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._inputs import Predictions, check_predictions
+from .proper import brier, cross_entropy, spherical
+
+# A loss that is this small is a rounding error.
+_NOTHING = 1e-12
+
+
+def d2_cross_entropy_score(
+    y_true: Any,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    from_logits: bool = False,
+    floor: float = 0.0,
+    prior: ArrayLike | None = None,
+) -> float:
+    r"""Return the share of the class prior's cross-entropy that the predictions save; greater is better.
+
+    .. math:: 1 - \frac{\text{cross-entropy of the predictions}}{\text{cross-entropy of the prior}}
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight, from_logits, floor
+        As for ``cross_entropy_loss``.
+    prior : array-like of shape (n_classes,), default=None
+        Class probabilities to beat, in the order of the columns: for instance the class frequencies of the training rows. By
+        default the frequencies in ``y_true``, the best of all constant predictions.
+
+    Returns
+    -------
+    score : float
+        In [−∞, 1], without a unit: 1 for certainty that is right, 0 for predictions no better than the prior, negative
+        for worse ones. Where the prior makes no mistake (``y_true`` holds one class only) there is nothing to save: the
+        score is 1 if the predictions make none either, else 0.
+
+    Raises
+    ------
+    ValueError
+        As ``cross_entropy_loss``, or a prior that is no distribution over the classes.
+
+    References
+    ----------
+    McFadden (1974), "Conditional Logit Analysis of Qualitative Choice Behavior", for cross-entropies.
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import d2_cross_entropy_score
+    >>> d2_cross_entropy_score([0, 1], [[0.5, 0.5], [0.5, 0.5]])
+    0.0
+    >>> round(d2_cross_entropy_score([0, 1], [[0.9, 0.1], [0.1, 0.9]]), 3)
+    0.848
+    """
+    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight, from_logits=from_logits)
+    loss = cross_entropy(given, from_logits, floor)
+    mass, constant = given.mass(), _check_prior(given, prior)
+    occurs = mass > 0
+    least = np.maximum(constant[occurs], floor)
+    if not least.all():
+        name = given.classes[occurs].tolist()[least.argmin()]
+        raise ValueError(f"prior is 0 for {name!r}, which occurs in y_true: its cross-entropy is infinite.")
+    return _share_saved(loss, float(0.0 - mass[occurs] @ np.log(least)))
+
+
+def d2_brier_score(
+    y_true: Any,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    prior: ArrayLike | None = None,
+) -> float:
+    r"""Return the share of the class prior's Brier score that the predictions save; greater is better.
+
+    .. math:: 1 - \frac{\text{Brier score of the predictions}}{\text{Brier score of the prior}}
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight, prior
+        As for ``d2_cross_entropy_score``.
+
+    Returns
+    -------
+    score : float
+        In [−∞, 1], without a unit; as ``d2_cross_entropy_score``.
+
+    Raises
+    ------
+    ValueError
+        As ``d2_cross_entropy_score``.
+
+    References
+    ----------
+    Murphy (1973), "Hedging and Skill Scores for Probability Forecasts".
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import d2_brier_score
+    >>> round(d2_brier_score([0, 1], [[0.9, 0.1], [0.1, 0.9]]), 3)
+    0.96
+    """
+    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    mass, constant = given.mass(), _check_prior(given, prior)
+    return _share_saved(brier(given), float(constant @ constant - 2 * mass @ constant + 1))
+
+
+def d2_spherical_score(
+    y_true: Any,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    prior: ArrayLike | None = None,
+) -> float:
+    r"""Return how far the spherical score comes from the class prior's on the way to one; greater is better.
+
+    .. math:: 1 - \frac{1 - \text{spherical score of the predictions}}{1 - \text{spherical score of the prior}}
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight, prior
+        As for ``d2_cross_entropy_score``.
+
+    Returns
+    -------
+    score : float
+        In [−∞, 1], without a unit; as ``d2_cross_entropy_score``.
+
+    Raises
+    ------
+    ValueError
+        As ``d2_cross_entropy_score``.
+
+    References
+    ----------
+    Gneiting & Raftery (2007), "Strictly Proper Scoring Rules, Prediction, and Estimation", section 2.3.
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import d2_spherical_score
+    >>> round(d2_spherical_score([0, 1], [[0.9, 0.1], [0.1, 0.9]]), 3)
+    0.979
+    """
+    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    mass, constant = given.mass(), _check_prior(given, prior)
+    return _share_saved(1 - spherical(given), float(1 - mass @ constant / np.linalg.norm(constant)))
+
+
+def _check_prior(given: Predictions, prior: ArrayLike | None) -> NDArray[np.float64]:
+    if prior is None:
+        return given.mass()
+    constant = np.asarray(prior, dtype=np.float64)
+    if constant.shape != (given.n_classes,) or not (constant >= 0).all() or not abs(constant.sum() - 1) <= 1e-4:
+        raise ValueError(f"prior must be {given.n_classes} probabilities that sum to 1, got {constant.tolist()}.")
+    return constant
+
+
+def _share_saved(loss: float, loss_of_prior: float) -> float:
+    if loss_of_prior > _NOTHING:
+        return 1 - loss / loss_of_prior
+    return float(loss <= _NOTHING)
