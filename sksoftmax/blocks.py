@@ -152,14 +152,18 @@ class DenseRows(RowBlocks):
         self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
-        number, *_, weight, _ = loss
-        kernels.hessian_product_dense(self._X, number, weight, coef, intercept, direction, segment, block, out)
+        number, labels, _, _, weight, parameters = loss
+        kernels.hessian_product_dense(
+            self._X, number, labels, parameters, weight, coef, intercept, direction, segment, block, out
+        )
 
     def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
         logits = self.block(len(intercept))
-        number, *_, weight, _ = loss
+        number, labels, _, _, weight, parameters = loss
         squares = np.empty((len(logits), self.n_features), dtype=self.dtype)
-        kernels.sum_curvature_dense(self._X, number, weight, coef, intercept, segment, (logits, squares), out)
+        kernels.sum_curvature_dense(
+            self._X, number, labels, parameters, weight, coef, intercept, segment, (logits, squares), out
+        )
 
     def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
         return np.arange(self.n_features), self
@@ -191,12 +195,16 @@ class CSRRows(RowBlocks):
         self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
-        number, *_, weight, _ = loss
-        kernels.hessian_product_csr(*self._arrays, number, weight, coef, intercept, direction, segment, block, out)
+        number, labels, _, _, weight, parameters = loss
+        kernels.hessian_product_csr(
+            *self._arrays, number, labels, parameters, weight, coef, intercept, direction, segment, block, out
+        )
 
     def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
-        number, *_, weight, _ = loss
-        kernels.sum_curvature_csr(*self._arrays, number, weight, coef, intercept, segment, self.block(len(intercept)), out)
+        number, labels, _, _, weight, parameters = loss
+        kernels.sum_curvature_csr(
+            *self._arrays, number, labels, parameters, weight, coef, intercept, segment, self.block(len(intercept)), out
+        )
 
     def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
         # As many that the products of the head's columns cost about as much as a few passes over the rows.

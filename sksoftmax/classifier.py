@@ -21,6 +21,7 @@ from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .blocks import RotatedRows, RowBlocks, as_rows, score_rows
@@ -35,6 +36,13 @@ from .threads import thread_pool
 from .validation import Sample, ValidationSet, check_validation_data
 
 DOCUMENTATION = "https://sksoftmax.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
+
+
+def _has_proba(estimator: SoftmaxRegressionClassifier) -> bool:
+    """Return True, or raise an AttributeError that says why the estimator's loss has no probabilities."""
+    loss = getattr(estimator, "loss_", estimator.loss)
+    (LOSSES.get(loss, Loss) if isinstance(loss, str) else loss).require_proba()
+    return True
 
 
 class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
@@ -53,12 +61,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         Inverse strength of the penalty, in (0, inf]; ``np.inf`` means none.
     l1_ratio : float, default=0.0
         Share of L1 in the penalty. Only 0.0 is implemented yet.
-    loss : {"cross_entropy"} or loss object, default="cross_entropy"
+    loss : {"cross_entropy", "focal", "hinge", "logit_adjusted", "margin"} or loss object, default="cross_entropy"
         What is minimised; ``sksoftmax.losses.CrossEntropy(label_smoothing=0.1)`` has its parameters searched as
-        ``loss__label_smoothing``.
+        ``loss__label_smoothing``. See ``sksoftmax.losses``.
     solver : {"auto", "block-lbfgs", "lbfgs", "newton-cg", "newton-cholesky"} or solver object, default="auto"
         How; ``"auto"`` takes the one that should cost the fewest operations: ``"newton-cholesky"`` for few coefficients,
-        ``"block-lbfgs"`` for up to some thousand features, ``"lbfgs"`` beyond. See ``sksoftmax.solvers``.
+        ``"block-lbfgs"`` for all else, ``"lbfgs"`` for a loss without a Hessian. See ``sksoftmax.solvers``.
     fit_intercept : bool, default=True
         Whether to add an intercept, which is never penalised.
     class_weight : dict, "balanced" or None, default=None
@@ -319,7 +327,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         if isinstance(self.solver, Solver):
             return self.solver
         if self.solver == "auto":
-            return choose_solver(rows.n_stored, rows.n_rows, rows.n_features, objective.n_logits)
+            shape = rows.n_stored, rows.n_rows, rows.n_features, objective.n_logits
+            return choose_solver(*shape, has_hessian=objective.has_hessian, curved=objective.curved)
         return SOLVERS[self.solver]()
 
     def _keep(self, attributes: dict[str, Any], solution: Solution, *, converged: bool) -> None:
@@ -366,8 +375,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         logits = self._logits(X)
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
+    @available_if(_has_proba)
     def predict_proba(self, X: Any) -> NDArray:
-        """Return class probabilities.
+        """Return class probabilities; not there with a loss that has none.
 
         Parameters
         ----------
@@ -381,8 +391,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         logits = self._logits(X)
         return self.loss_.proba(logits)
 
+    @available_if(_has_proba)
     def predict_log_proba(self, X: Any) -> NDArray:
         """Return logarithms of class probabilities, in nats, computed from the logits: finite where these are.
+
+        Not there with a loss that has no probabilities.
 
         Parameters
         ----------

@@ -166,11 +166,12 @@ class ClassCurvature:
     def _step(self, coef: NDArray, intercept: NDArray, stride: int, segment: Segment) -> Step:
         weight = self._weight(segment, stride)
         logits = np.empty((len(weight), len(intercept)), dtype=self._rows.dtype)
+        number, labels, *_, parameters = self._loss.arguments
         filled = 0
         for start, stop in runs(segment, stride):
             self._rows.score(coef, intercept, start, stop, logits[filled:])
+            kernels.curvature(number, labels, parameters, start, stop, logits[filled:])
             filled += stop - start
-        kernels.curvature(self._loss.arguments[0], logits, len(logits))
         # Column by column: the classes are taken one at a time.
         return Step(self._design(segment, stride), np.asfortranarray(logits), weight)
 

@@ -187,7 +187,7 @@ class Objective:
     def hessian(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the Hessian at params, of shape (n_params, n_params): n_params² float64 numbers."""
         coef, intercept = self._kernel_params(params)
-        number, *_, weight, _ = self._loss.arguments
+        number, labels, _, _, weight, parameters = self._loss.arguments
         hessian = np.zeros((self.n_params, self.n_params))
         positions = self._positions()
         n_pairs = self.n_logits * (self.n_logits + 1) // 2
@@ -202,7 +202,8 @@ class Objective:
             self._rows.score(coef, intercept, start, stop, logits)
             # In float32 a probability near one rounds to one, and the curvature that a raw column lives on is lost.
             pair_weight = np.empty((n_pairs, stop - start))
-            kernels.curvatures(number, weight, start, stop, logits.astype(np.float64, copy=False), pair_weight)
+            logits = logits.astype(np.float64, copy=False)
+            kernels.curvatures(number, labels, parameters, weight, start, stop, logits, pair_weight)
             design = design_matrix(self._rows, start, stop, self._fit_intercept).astype(np.float64, copy=False)
             blocks = partial(add, design, pair_weight, positions=positions, hessian=hessian)
             for _ in map_in_order(self._pool, n_parts, blocks, parts):
@@ -217,6 +218,27 @@ class Objective:
         coef, intercept = self._split(np.arange(self.n_params))
         coef = coef if self._rows.class_major else coef.T
         return np.column_stack([coef, intercept]) if self._fit_intercept else np.ascontiguousarray(coef)
+
+    # -- what the loss is ----------------------------------------------------------------------------------------
+
+    @property
+    def convex(self) -> bool:
+        """Whether the objective is convex."""
+        return self._loss.convex
+
+    @property
+    def has_hessian(self) -> bool:
+        """Whether the loss has second derivatives."""
+        return self._loss.has_hessian
+
+    @property
+    def curved(self) -> bool:
+        """Whether the loss's second derivatives vanish nowhere."""
+        return self._loss.curved
+
+    def require_hessian(self) -> None:
+        """Raise a ValueError that names another solver if the loss has no Hessian."""
+        self._loss.require_hessian()
 
     # -- the Hessian's class blocks --------------------------------------------------------------------------------
 

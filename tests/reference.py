@@ -47,7 +47,39 @@ def cross_entropy(logits, target, label_smoothing=0.0):
     return -math.fsum(t * lp for t, lp in zip(target, log_softmax(logits), strict=True) if t > 0)
 
 
-LOSSES = {"cross_entropy": cross_entropy}
+def focal(logits, target, gamma=2.0):
+    """Cross-entropy, each class's part times the gamma-th power of the other classes' probability."""
+    log_proba = log_softmax(logits)
+    others = [math.fsum(math.exp(other) for j, other in enumerate(log_proba) if j != k) for k in range(len(target))]
+    return -math.fsum(t * rest**gamma * lp for t, rest, lp in zip(target, others, log_proba, strict=True) if t > 0)
+
+
+def margin(logits, target, margin=1.0, scale=1.0):
+    """Cross-entropy of scaled logits, the true one of them less the margin."""
+    (label,) = np.flatnonzero(target)
+    return cross_entropy([scale * (z - margin * (k == label)) for k, z in enumerate(logits)], target)
+
+
+def logit_adjusted(logits, target, tau=1.0, class_prior=None):
+    """Cross-entropy of logits plus tau times the logarithm of each class's share."""
+    return cross_entropy([z + tau * math.log(share) for z, share in zip(logits, class_prior, strict=True)], target)
+
+
+def hinge(logits, target, margin=1.0, smoothing=0.1):
+    """What other logits, and the margin, are above the true one; near zero a parabola."""
+    (label,) = np.flatnonzero(target)
+    violations = [z - logits[label] + margin for k, z in enumerate(logits) if k != label]
+    kinks = [(u + smoothing / 2) ** 2 / (2 * smoothing) for u in violations if abs(u) < smoothing / 2]
+    return math.fsum(kinks + [u for u in violations if u > 0 and u >= smoothing / 2])
+
+
+LOSSES = {
+    "cross_entropy": cross_entropy,
+    "focal": focal,
+    "hinge": hinge,
+    "logit_adjusted": logit_adjusted,
+    "margin": margin,
+}
 """Reference of each loss in the package's table: loss(logits, target, **hyperparameters) -> float."""
 
 

@@ -7,10 +7,16 @@ from sklearn.base import clone
 import reference
 from sksoftmax.blocks import as_rows
 from sksoftmax.kernels import softmax as kernels
-from sksoftmax.losses import LOSSES, CrossEntropy, Targets
+from sksoftmax.losses import LOSSES, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
 from sksoftmax.penalties import PENALTIES
 
-HYPERPARAMETERS = {"cross_entropy": [{}, {"label_smoothing": 0.1}]}
+HYPERPARAMETERS = {
+    "cross_entropy": [{}, {"label_smoothing": 0.1}],
+    "focal": [{}, {"gamma": 0.0}, {"gamma": 0.5}],
+    "hinge": [{}, {"margin": 2.0, "smoothing": 3.0}, {"smoothing": 0.0}],
+    "logit_adjusted": [{}, {"tau": 0.3}],
+    "margin": [{}, {"margin": 0.3, "scale": 4.0}],
+}
 CASES = [(name, options) for name in LOSSES for options in HYPERPARAMETERS[name]]
 
 
@@ -32,9 +38,10 @@ def make_targets(rng, kind, n_rows, n_classes):
 
 def value_and_gradient(bound, logits):
     """Loss and gradient on logits: with the identity as X, coefficients are logits."""
-    rows = as_rows(np.eye(len(logits)))
+    rows = as_rows(np.eye(len(logits), dtype=logits.dtype))
     out = np.zeros((logits.shape[1], len(logits))), np.zeros(logits.shape[1])
-    value = rows.sum_loss(bound.arguments, np.ascontiguousarray(logits.T), np.zeros(logits.shape[1]), (0, len(logits)), out)
+    no_intercept = np.zeros(logits.shape[1], dtype=logits.dtype)
+    value = rows.sum_loss(bound.arguments, np.ascontiguousarray(logits.T), no_intercept, (0, len(logits)), out)
     return value, out[0].T
 
 
@@ -47,9 +54,19 @@ def test_every_loss_and_penalty_has_a_reference():
     assert set(PENALTIES) == set(reference.PENALTIES)
 
 
-@pytest.mark.parametrize("kind", ["labels", "proba"])
+def row_losses(name, options, logits, targets, rows):
+    """The reference's loss of each row; LogitAdjusted takes the classes' shares from all rows."""
+    if name == "logit_adjusted":
+        mass = targets.weight @ rows / (1 if targets.class_weight is None else targets.class_weight)
+        options = {"class_prior": mass / mass.sum(), **options}
+    return [reference.LOSSES[name](z, t, **options) for z, t in zip(both_logits(logits), rows, strict=True)]
+
+
+KINDS = [(*case, kind) for case in CASES for kind in ("labels", "proba") if kind == "labels" or LOSSES[case[0]].takes_proba]
+
+
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
-@pytest.mark.parametrize(("name", "options"), CASES)
+@pytest.mark.parametrize(("name", "options", "kind"), KINDS)
 class TestLoss:
     def problem(self, rng, name, options, n_classes, kind):
         targets, rows = make_targets(rng, kind, 12, n_classes)
@@ -58,9 +75,31 @@ class TestLoss:
 
     def test_value_equals_reference(self, rng, name, options, n_classes, kind):
         bound, targets, rows, logits = self.problem(rng, name, options, n_classes, kind)
-        losses = [reference.LOSSES[name](z, t, **options) for z, t in zip(both_logits(logits), rows, strict=True)]
         value, _ = value_and_gradient(bound, logits)
-        np.testing.assert_allclose(value, targets.weight @ losses, rtol=1e-13)
+        np.testing.assert_allclose(value, targets.weight @ row_losses(name, options, logits, targets, rows), rtol=1e-13)
+
+    def test_huge_logits(self, rng, name, options, n_classes, kind):
+        """Far out every loss is linear, or flat: slopes over wide steps are exact."""
+        bound, targets, rows, logits = self.problem(rng, name, options, n_classes, kind)
+        logits = rng.uniform(-1e4, 1e4, size=logits.shape)
+        value, gradient = value_and_gradient(bound, logits)
+        expected = row_losses(name, options, logits, targets, rows)
+        np.testing.assert_allclose(value, targets.weight @ expected, rtol=1e-12)
+        up, down = logits.copy(), logits.copy()
+        for k in range(bound.n_logits):
+            up[:, k] += 0.5
+            down[:, k] -= 0.5
+            slope = np.subtract(row_losses(name, options, up, targets, rows), row_losses(name, options, down, targets, rows))
+            np.testing.assert_allclose(gradient[:, k], targets.weight * slope, atol=1e-10)
+            up[:, k] = down[:, k] = logits[:, k]
+
+    def test_float32_logits(self, rng, name, options, n_classes, kind):
+        bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
+        logits = logits.astype(np.float32)
+        value, gradient = value_and_gradient(bound, logits)
+        expected_value, expected = value_and_gradient(bound, logits.astype(np.float64))
+        np.testing.assert_allclose(value, expected_value, rtol=1e-5)
+        np.testing.assert_allclose(gradient, expected, atol=1e-6)
 
     def test_gradient_is_the_slope(self, rng, name, options, n_classes, kind):
         bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
@@ -75,6 +114,10 @@ class TestLoss:
 
     def test_hessian_is_the_slope_of_the_gradient(self, rng, name, options, n_classes, kind):
         bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
+        if not bound.has_hessian:
+            with pytest.raises(ValueError, match=r"has no Hessian; use solver='lbfgs'"):
+                bound.require_hessian()
+            return
         direction = rng.normal(size=logits.shape)
         step = 1e-6
         up, down = (value_and_gradient(bound, logits + sign * step * direction)[1] for sign in (1, -1))
@@ -93,12 +136,17 @@ class TestLoss:
         product = np.zeros_like(logits)
         pairs = np.stack(np.tril_indices(bound.n_logits), axis=1)
         pair_weight = np.empty((len(pairs), len(logits)))
-        kernels.curvatures(bound.arguments[0], bound.weight, 0, len(logits), logits.copy(), pair_weight)
+        number, labels, _, _, weight, parameters = bound.arguments
+        kernels.curvatures(number, labels, parameters, weight, 0, len(logits), logits.copy(), pair_weight)
         for (k, other), weights in zip(pairs, pair_weight, strict=True):
             product[:, k] += weights * direction[:, other]
             if k != other:
                 product[:, other] += weights * direction[:, k]
         np.testing.assert_allclose(product, expected, atol=1e-8)
+        diagonal = logits.copy()
+        kernels.curvature(number, labels, parameters, 0, len(logits), diagonal)
+        own = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
+        np.testing.assert_allclose(diagonal * bound.weight[:, None], pair_weight[own].T, atol=1e-15)
 
     def test_shift_invariance_is_as_declared(self, rng, name, options, n_classes, kind):
         bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
@@ -107,7 +155,7 @@ class TestLoss:
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("name", list(LOSSES))
+@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].has_proba])
 def test_probabilities_of_logits(rng, name, dtype):
     loss = LOSSES[name]()
     for n_logits in (1, 3):
@@ -123,6 +171,63 @@ def test_proba_of_cross_entropy_is_the_softmax(rng):
     logits = rng.normal(size=(4, 1))
     expected = [reference.softmax([0.0, z]) for z in logits[:, 0]]
     np.testing.assert_allclose(CrossEntropy().proba(logits.copy()), expected)
+
+
+def test_proba_of_a_margin_loss_is_the_softmax_of_scaled_logits_without_the_margin(rng):
+    logits = rng.normal(size=(4, 3))
+    expected = [reference.softmax(3 * z) for z in logits]
+    np.testing.assert_allclose(MarginLoss(margin=2.0, scale=3.0).proba(logits.copy()), expected)
+
+
+def test_a_hinge_has_no_probabilities():
+    for method in (HingeLoss().proba, HingeLoss().log_proba):
+        with pytest.raises(AttributeError, match="HingeLoss has no probabilities: use predict or decision_function"):
+            method(np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if not LOSSES[name].takes_proba])
+def test_losses_that_take_labels_only(rng, name):
+    targets, _ = make_targets(rng, "proba", 5, 3)
+    with pytest.raises(ValueError, match=f"{LOSSES[name].__name__} takes class labels; y holds rows of class probabilities"):
+        LOSSES[name]().bind(targets)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (FocalLoss(gamma=-1), r"gamma must be in \[0, inf\), got -1"),
+        (FocalLoss(gamma=np.inf), r"gamma must be in \[0, inf\), got inf"),
+        (MarginLoss(margin=-0.1), r"margin must be in \[0, inf\), got -0.1"),
+        (MarginLoss(scale=0), r"scale must be in \(0, inf\), got 0"),
+        (LogitAdjusted(tau=np.nan), r"tau must be in \[0, inf\), got nan"),
+        (LogitAdjusted(class_prior=[0.5, 0.5, 0.5]), "class_prior must hold 2 positive numbers that sum to 1"),
+        (LogitAdjusted(class_prior=[0.5, 0.6]), "class_prior must hold 2 positive numbers that sum to 1"),
+        (LogitAdjusted(class_prior=[0.0, 1.0]), "class_prior must hold 2 positive numbers that sum to 1"),
+        (HingeLoss(margin=0), r"margin must be in \(0, inf\), got 0"),
+        (HingeLoss(margin="wide"), r"margin must be in \(0, inf\), got 'wide'"),
+        (HingeLoss(smoothing=-1), r"smoothing must be in \[0, inf\), got -1"),
+    ],
+    ids=repr,
+)
+def test_hyperparameters_out_of_range(loss, message):
+    with pytest.raises(ValueError, match=message):
+        loss.bind(Targets(2, np.ones(1), labels=np.zeros(1, np.int32)))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_logit_adjustment_by_a_given_prior(rng, n_classes):
+    targets, rows = make_targets(rng, "labels", 9, n_classes)
+    prior = np.arange(1.0, n_classes + 1) / np.arange(1.0, n_classes + 1).sum()
+    bound = LogitAdjusted(tau=0.7, class_prior=list(prior)).bind(targets)
+    logits = rng.normal(size=(9, bound.n_logits))
+    losses = [reference.logit_adjusted(z, t, 0.7, prior) for z, t in zip(both_logits(logits), rows, strict=True)]
+    np.testing.assert_allclose(value_and_gradient(bound, logits)[0], targets.weight @ losses, rtol=1e-13)
+
+
+def test_a_class_without_weight_is_not_adjusted():
+    weight = np.array([0.25, 0.75, 0.0])
+    bound = LogitAdjusted().bind(Targets(3, weight, labels=np.arange(3, dtype=np.int32)))
+    np.testing.assert_allclose(bound.arguments[-1], [0.0, np.log(0.25), np.log(0.75), 0.0])
 
 
 @pytest.mark.parametrize("name", list(LOSSES))

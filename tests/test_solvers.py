@@ -1,5 +1,7 @@
 """Contract of every row of SOLVERS: the optimum, the history, callbacks, the limits of tol and max_iter."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -248,6 +250,8 @@ def test_a_line_search_takes_a_step_whose_decrease_rounding_hides():
     """The slope at its end tells: the objective is convex."""
 
     class Rounded:
+        convex = True
+
         def rounding(self, value):
             return 0.0
 
@@ -260,10 +264,11 @@ def test_a_line_search_takes_a_step_whose_decrease_rounding_hides():
 
 
 def test_rounding_is_seen_where_a_convex_function_could_not_rise_so():
-    step = np.array([-0.5])
-    assert rounding_seen(1.0, 0.9, np.array([0.0]), step) == 0
-    assert rounding_seen(1.0, 1.2, np.array([-1.0]), step) == 0  # rises by less than the slope at the end
-    np.testing.assert_allclose(rounding_seen(1.0, 1.1, np.array([0.0]), step), 0.1)
+    objective, step = SimpleNamespace(convex=True), np.array([-0.5])
+    assert rounding_seen(objective, 1.0, 0.9, np.array([0.0]), step) == 0
+    assert rounding_seen(objective, 1.0, 1.2, np.array([-1.0]), step) == 0  # rises by less than the slope at the end
+    np.testing.assert_allclose(rounding_seen(objective, 1.0, 1.1, np.array([0.0]), step), 0.1)
+    assert rounding_seen(SimpleNamespace(convex=False), 1.0, 1.1, np.array([0.0]), step) == 0
 
 
 @ALL

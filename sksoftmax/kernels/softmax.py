@@ -388,9 +388,225 @@ def sum_log_partition(logits, weight, inverse_temperature, start, stop, step, ga
 
 
 # --------------------------------------------------------------------------------------------------------------------
+# focal loss: value, gradient in place of the logits
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _focal(log_proba, proba, rest, gamma):
+    """Return ``-(1 - p)^gamma log p`` and its derivative by log p, from log p, p and 1 - p, each without cancellation."""
+    power = rest**gamma
+    ratio = log_proba / rest if rest > 0.0 else -1.0
+    return -power * log_proba, power * (gamma * proba * ratio - 1.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def focal_labels(logits, labels, weight, start, stop, gamma, losses):
+    """Fill losses with the rows' focal loss; logits become the weighted gradient. Returns the weighted sum."""
+    value = 0.0
+    for i in range(stop - start):
+        label = labels[start + i]
+        leader = _leader(logits, i)
+        gap = np.float64(logits[i, leader]) - np.float64(logits[i, label])
+        rest = _softmax_row(logits, i, leader)
+        proba = np.float64(logits[i, label])
+        others = rest / (1.0 + rest) if label == leader else 1.0 - proba
+        losses[i], slope = _focal(-(gap + np.log1p(rest)), proba, others, gamma)
+        value += weight[start + i] * losses[i]
+        for k in range(logits.shape[1]):
+            logits[i, k] *= -weight[start + i] * slope
+        logits[i, label] = weight[start + i] * slope * others
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def focal_proba(logits, proba, class_weight, weight, start, stop, gamma, losses):
+    """Do as ``focal_labels`` for rows of class probabilities, which count as in ``cross_entropy_proba``."""
+    n_classes = logits.shape[1]
+    value = 0.0
+    for i in range(stop - start):
+        mass = 0.0
+        for k in range(n_classes):
+            mass += class_weight[k] * proba[start + i, k]
+        scale = 1.0 / mass if mass > 0.0 else 0.0
+        leader = _leader(logits, i)
+        largest = np.float64(logits[i, leader])
+        log_total = np.log1p(_rest(logits, i, leader))
+        loss = total = 0.0
+        for k in range(n_classes):
+            log_proba = (np.float64(logits[i, k]) - largest) - log_total
+            logits[i, k] = log_proba
+            target = scale * class_weight[k] * proba[start + i, k]
+            if target > 0.0:
+                own, slope = _focal(log_proba, np.exp(log_proba), -np.expm1(log_proba), gamma)
+                loss += target * own
+                total += target * slope
+        losses[i] = loss
+        value += weight[start + i] * loss
+        for k in range(n_classes):
+            log_proba = np.float64(logits[i, k])
+            gradient = -np.exp(log_proba) * total
+            target = scale * class_weight[k] * proba[start + i, k]
+            if target > 0.0:
+                gradient += target * _focal(log_proba, np.exp(log_proba), -np.expm1(log_proba), gamma)[1]
+            logits[i, k] = weight[start + i] * gradient
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def focal_logit(logits, labels, proba, class_weight, weight, start, stop, gamma, losses):
+    """Do as ``focal_labels`` or ``focal_proba``, whichever targets there are, for two classes and one logit."""
+    value = 0.0
+    for i in range(stop - start):
+        if len(labels) > 0:
+            one = np.float64(labels[start + i])
+        else:
+            one = class_weight[1] * proba[start + i, 1]
+            mass = class_weight[0] * proba[start + i, 0] + one
+            one = one / mass if mass > 0.0 else 0.0
+        logit = np.float64(logits[i, 0])
+        decay = np.exp(-abs(logit))
+        tail = np.log1p(decay)
+        high, low = 1.0 / (1.0 + decay), decay / (1.0 + decay)
+        proba_1, proba_0 = (high, low) if logit >= 0.0 else (low, high)
+        loss_1, slope_1 = _focal(-(max(-logit, 0.0) + tail), proba_1, proba_0, gamma)
+        loss_0, slope_0 = _focal(-(max(logit, 0.0) + tail), proba_0, proba_1, gamma)
+        losses[i] = one * loss_1 + (1.0 - one) * loss_0
+        value += weight[start + i] * losses[i]
+        logits[i, 0] = weight[start + i] * (one * slope_1 * proba_0 - (1.0 - one) * slope_0 * proba_1)
+    return value
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# multiclass hinge loss: value, a subgradient in place of the logits
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hinge(violation, width):
+    """Return ``max(0, violation)`` and its slope, where |violation| < width / 2 those of the parabola that joins both sides."""
+    if violation >= 0.5 * width:
+        return (violation, 1.0) if violation > 0.0 else (0.0, 0.0)
+    if violation <= -0.5 * width:
+        return 0.0, 0.0
+    slope = violation / width + 0.5
+    return 0.5 * width * slope * slope, slope
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hinge_labels(logits, labels, weight, start, stop, margin, width, losses):
+    """Fill losses with the rows' Weston-Watkins hinge loss; logits become the weighted gradient. Returns the weighted sum.
+
+    One logit is that of class 1 over class 0. Where width is zero, a kink has the slope of its flat side.
+    """
+    n_logits = logits.shape[1]
+    value = 0.0
+    for i in range(stop - start):
+        label, row_weight = labels[start + i], weight[start + i]
+        if n_logits == 1:
+            side = 1.0 if label == 1 else -1.0
+            losses[i], slope = _hinge(margin - side * np.float64(logits[i, 0]), width)
+            logits[i, 0] = -side * row_weight * slope
+        else:
+            own = np.float64(logits[i, label])
+            losses[i] = total = 0.0
+            for k in range(n_logits):
+                if k != label:
+                    loss, slope = _hinge(np.float64(logits[i, k]) - own + margin, width)
+                    losses[i] += loss
+                    total += slope
+                    logits[i, k] = row_weight * slope
+            logits[i, label] = -row_weight * total
+        value += row_weight * losses[i]
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hinge_curvature(logits, labels, start, n_rows, margin, width):
+    """Replace logits by the second derivatives of the rows' hinge loss by each.
+
+    Those by the true logit and another one are minus that other one's; two others have none in common.
+    """
+    n_logits = logits.shape[1]
+    for i in range(n_rows):
+        label = labels[start + i]
+        if n_logits == 1:
+            side = 1.0 if label == 1 else -1.0
+            logits[i, 0] = 1.0 / width if abs(margin - side * np.float64(logits[i, 0])) < 0.5 * width else 0.0
+            continue
+        own = np.float64(logits[i, label])
+        total = 0.0
+        for k in range(n_logits):
+            if k != label:
+                logits[i, k] = 1.0 / width if abs(np.float64(logits[i, k]) - own + margin) < 0.5 * width else 0.0
+                total += logits[i, k]
+        logits[i, label] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hinge_hessian_product(logits, direction, labels, weight, start, stop, margin, width):
+    """Replace direction by the weighted Hessian of the rows' hinge loss times it; logits become second derivatives."""
+    hinge_curvature(logits, labels, start, stop - start, margin, width)
+    n_logits = logits.shape[1]
+    for i in range(stop - start):
+        if n_logits == 1:
+            direction[i, 0] *= weight[start + i] * logits[i, 0]
+            continue
+        label = labels[start + i]
+        own, total = np.float64(direction[i, label]), 0.0
+        for k in range(n_logits):
+            if k != label:
+                direction[i, k] = weight[start + i] * logits[i, k] * (direction[i, k] - own)
+                total += direction[i, k]
+        direction[i, label] = -total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hinge_curvatures(logits, labels, weight, start, stop, margin, width, out):
+    """Do for the rows' hinge loss as ``cross_entropy_curvatures`` does."""
+    hinge_curvature(logits, labels, start, stop - start, margin, width)
+    for i in range(stop - start):
+        label = labels[start + i]
+        pair = 0
+        for k in range(logits.shape[1]):
+            for other in range(k):
+                own = logits[i, other] if k == label else logits[i, k] if other == label else 0.0
+                out[pair, i] = -weight[start + i] * own
+                pair += 1
+            out[pair, i] = weight[start + i] * logits[i, k]
+            pair += 1
+
+
+# --------------------------------------------------------------------------------------------------------------------
 # the loss of a block, whichever loss it is: a new loss is a number here and a branch in each function
 
+# Cross-entropy of the logits as they are, and two of shifted ones: parameters[0] of the three is the label smoothing.
 CROSS_ENTROPY = 0
+MARGIN = 1
+LOGIT_ADJUSTED = 2
+_LAST_CROSS_ENTROPY = 2
+HINGE = 3
+FOCAL = 4  # without second derivatives
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shift(loss, labels, parameters, start, stop, logits):
+    """Replace logits by those whose cross-entropy the loss is; return the derivative of the new ones by the old."""
+    n_logits = logits.shape[1]
+    if loss == MARGIN:
+        margin, scale = parameters[1], parameters[2]
+        for i in range(stop - start):
+            label = labels[start + i]
+            if n_logits > 1:
+                logits[i, label] -= margin
+            else:
+                logits[i, 0] -= margin if label == 1 else -margin
+            for k in range(n_logits):
+                logits[i, k] *= scale
+        return scale
+    if loss == LOGIT_ADJUSTED:
+        for i in range(stop - start):
+            for k in range(n_logits):
+                logits[i, k] += parameters[1 + k]
+    return 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -400,7 +616,8 @@ def _loss_block(loss, labels, proba, class_weight, weight, parameters, start, st
     ``labels`` is empty if the targets are rows of class probabilities, ``proba`` if they are labels.
     """
     value = 0.0
-    if loss == CROSS_ENTROPY:
+    if loss <= _LAST_CROSS_ENTROPY:
+        scale = _shift(loss, labels, parameters, start, stop, logits)
         smoothing = parameters[0]
         if logits.shape[1] == 1 and len(labels) > 0:
             value = logistic_labels(logits, labels, weight, start, stop, smoothing, losses)
@@ -410,36 +627,71 @@ def _loss_block(loss, labels, proba, class_weight, weight, parameters, start, st
             value = cross_entropy_labels(logits, labels, weight, start, stop, smoothing, losses)
         else:
             value = cross_entropy_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses)
+        if scale != 1.0:
+            for i in range(stop - start):
+                for k in range(logits.shape[1]):
+                    logits[i, k] *= scale
+    elif loss == FOCAL:
+        gamma = parameters[0]
+        if logits.shape[1] == 1:
+            value = focal_logit(logits, labels, proba, class_weight, weight, start, stop, gamma, losses)
+        elif len(labels) > 0:
+            value = focal_labels(logits, labels, weight, start, stop, gamma, losses)
+        else:
+            value = focal_proba(logits, proba, class_weight, weight, start, stop, gamma, losses)
+    elif loss == HINGE:
+        value = hinge_labels(logits, labels, weight, start, stop, parameters[0], parameters[1], losses)
     return value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _hessian_product_block(loss, weight, start, stop, logits, direction):
+def _hessian_product_block(loss, labels, parameters, weight, start, stop, logits, direction):
     """Turn direction, on logits, into the weighted Hessian times it."""
-    if loss == CROSS_ENTROPY:
-        cross_entropy_hessian_product(logits, direction, weight, start, stop)
+    if loss == HINGE:
+        hinge_hessian_product(logits, direction, labels, weight, start, stop, parameters[0], parameters[1])
+        return
+    scale = _shift(loss, labels, parameters, start, stop, logits)
+    if scale != 1.0:
+        for i in range(stop - start):
+            for k in range(logits.shape[1]):
+                direction[i, k] *= scale * scale
+    cross_entropy_hessian_product(logits, direction, weight, start, stop)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def curvature(loss, logits, n_rows):
+def curvature(loss, labels, parameters, start, stop, logits):
     """Replace logits by the second derivatives of the rows' losses by each, without their weights."""
-    if loss == CROSS_ENTROPY:
-        cross_entropy_curvature(logits, n_rows)
+    if loss == HINGE:
+        hinge_curvature(logits, labels, start, stop - start, parameters[0], parameters[1])
+        return
+    scale = _shift(loss, labels, parameters, start, stop, logits)
+    cross_entropy_curvature(logits, stop - start)
+    if scale != 1.0:
+        for i in range(stop - start):
+            for k in range(logits.shape[1]):
+                logits[i, k] *= scale * scale
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _weighted_curvature(loss, weight, start, stop, logits):
-    curvature(loss, logits, stop - start)
+def _weighted_curvature(loss, labels, parameters, weight, start, stop, logits):
+    curvature(loss, labels, parameters, start, stop, logits)
     for i in range(stop - start):
         for k in range(logits.shape[1]):
             logits[i, k] *= weight[start + i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def curvatures(loss, weight, start, stop, logits, out):
+def curvatures(loss, labels, parameters, weight, start, stop, logits, out):
     """Fill out with the weighted second derivatives of the rows' losses, as ``cross_entropy_curvatures`` does."""
-    if loss == CROSS_ENTROPY:
-        cross_entropy_curvatures(logits, weight, start, stop, out)
+    if loss == HINGE:
+        hinge_curvatures(logits, labels, weight, start, stop, parameters[0], parameters[1], out)
+        return
+    scale = _shift(loss, labels, parameters, start, stop, logits)
+    cross_entropy_curvatures(logits, weight, start, stop, out)
+    if scale != 1.0:
+        for pair in range(len(out)):
+            for i in range(stop - start):
+                out[pair, i] *= scale * scale
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -627,7 +879,7 @@ def sum_dense(X, loss, labels, proba, class_weight, weight, parameters, coef, in
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def hessian_product_dense(X, loss, weight, coef, intercept, direction, segment, block, out):
+def hessian_product_dense(X, loss, labels, parameters, weight, coef, intercept, direction, segment, block, out):
     """Add the Hessian of the loss over the rows of segment times direction to out.
 
     ``direction`` is (coef, intercept) as those are, ``block`` two scratch arrays like logits; the rest as in ``sum_dense``.
@@ -637,18 +889,18 @@ def hessian_product_dense(X, loss, weight, coef, intercept, direction, segment, 
         stop = min(start + len(logits), segment[1])
         score_dense(X, coef, intercept, start, stop, logits)
         score_dense(X, direction[0], direction[1], start, stop, change)
-        _hessian_product_block(loss, weight, start, stop, logits, change)
+        _hessian_product_block(loss, labels, parameters, weight, start, stop, logits, change)
         project_dense(X, change, start, stop, out[0], out[1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sum_curvature_dense(X, loss, weight, coef, intercept, segment, block, out):
+def sum_curvature_dense(X, loss, labels, parameters, weight, coef, intercept, segment, block, out):
     """Add the Hessian's diagonal over the rows of segment to out; ``block`` is (logits, squares), these like rows of X."""
     logits, squares = block
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_dense(X, coef, intercept, start, stop, logits)
-        _weighted_curvature(loss, weight, start, stop, logits)
+        _weighted_curvature(loss, labels, parameters, weight, start, stop, logits)
         for i in range(stop - start):
             for j in range(X.shape[1]):
                 squares[i, j] = X[start + i, j] * X[start + i, j]
@@ -710,25 +962,27 @@ def sum_csr(data, indices, indptr, loss, labels, proba, class_weight, weight, pa
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def hessian_product_csr(data, indices, indptr, loss, weight, coef, intercept, direction, segment, block, out):
+def hessian_product_csr(
+    data, indices, indptr, loss, labels, parameters, weight, coef, intercept, direction, segment, block, out
+):
     """Do as ``hessian_product_dense`` for CSR rows; coefficients are (n_features, n_logits)."""
     logits, change = block
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
         score_csr(data, indices, indptr, direction[0], direction[1], start, stop, change)
-        _hessian_product_block(loss, weight, start, stop, logits, change)
+        _hessian_product_block(loss, labels, parameters, weight, start, stop, logits, change)
         project_csr(data, indices, indptr, change, start, stop, out[0], out[1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def sum_curvature_csr(data, indices, indptr, loss, weight, coef, intercept, segment, logits, out):
+def sum_curvature_csr(data, indices, indptr, loss, labels, parameters, weight, coef, intercept, segment, logits, out):
     """Add the Hessian's diagonal over the rows of segment to out; coefficients are (n_features, n_logits)."""
     n_logits = logits.shape[1]
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
-        _weighted_curvature(loss, weight, start, stop, logits)
+        _weighted_curvature(loss, labels, parameters, weight, start, stop, logits)
         for i in range(stop - start):
             for p in range(indptr[start + i], indptr[start + i + 1]):
                 square, sums = np.float64(data[p]) * np.float64(data[p]), out[0][indices[p]]

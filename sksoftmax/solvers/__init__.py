@@ -24,7 +24,9 @@ PAIR_COST = 40  # of a row's second derivative by a pair of logits
 MAX_MATRIX_BYTES = 2**28
 
 
-def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) -> Solver:
+def choose_solver(
+    n_stored: int, n_rows: int, n_features: int, n_logits: int, *, has_hessian: bool = True, curved: bool = True
+) -> Solver:
     """Return the solver that ``"auto"`` stands for: the one that should cost the fewest operations.
 
     Parameters
@@ -32,11 +34,14 @@ def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) ->
     n_stored : int
         Numbers stored in X.
     n_rows, n_features, n_logits : int
+    has_hessian, curved : bool, default=True
+        Whether the loss has second derivatives, and whether they vanish nowhere.
 
     Returns
     -------
     Solver
-        ``NewtonCholesky`` for few coefficients, whose Hessian must fit in 256 MiB, else ``BlockLBFGS``.
+        ``NewtonCholesky`` for few coefficients, whose Hessian must fit in 256 MiB, else ``BlockLBFGS``. ``LBFGS`` for a
+        loss that has no Hessian, ``BlockLBFGS`` for one whose Hessian may be singular.
 
     Examples
     --------
@@ -46,13 +51,15 @@ def choose_solver(n_stored: int, n_rows: int, n_features: int, n_logits: int) ->
     >>> choose_solver(n_stored=60_000 * 784, n_rows=60_000, n_features=784, n_logits=10)
     BlockLBFGS(memory=20, max_bytes=536870912)
     """
+    if not has_hessian:
+        return LBFGS()
     width = n_features + 1
     n_params, n_pairs = n_logits * width, n_logits * (n_logits + 1) / 2
     newton = NEWTON_ITERATIONS * (NEWTON_OVERHEAD + n_rows * n_pairs * (width**2 + PAIR_COST) + n_params**3 / 3)
     # A row is undecided about two classes or so.
     refresh = n_rows * width**2 * min(n_logits, 2) + n_logits * width**3
     block = BLOCK_ITERATIONS * (BLOCK_OVERHEAD + PASS_COST * 4 * n_stored * n_logits) + BLOCK_REFRESHES * refresh
-    return NewtonCholesky() if newton <= block and 8 * n_params**2 <= MAX_MATRIX_BYTES else BlockLBFGS()
+    return NewtonCholesky() if curved and newton <= block and 8 * n_params**2 <= MAX_MATRIX_BYTES else BlockLBFGS()
 
 
 __all__ = ["LBFGS", "SOLVERS", "BlockLBFGS", "Iteration", "NewtonCG", "NewtonCholesky", "Solution", "Solver", "choose_solver"]

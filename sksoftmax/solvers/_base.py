@@ -167,6 +167,11 @@ class Solver(Parametrised, ABC):
         Returns
         -------
         Solution
+
+        Raises
+        ------
+        ValueError
+            The solver needs a Hessian and the objective's loss has none; the message says what to use instead.
         """
 
 
@@ -177,12 +182,16 @@ def centred(objective: Objective, vector: NDArray[np.float64]) -> NDArray[np.flo
     return vector
 
 
-def rounding_seen(value: float, new_value: float, gradient: NDArray[np.float64], step: NDArray[np.float64]) -> float:
+def rounding_seen(
+    objective: Objective, value: float, new_value: float, gradient: NDArray[np.float64], step: NDArray[np.float64]
+) -> float:
     """Return how much of the change of value along step, which ended at gradient, can only be rounding.
 
-    A convex function rises by at most its slope at the end. In float32 the error is that of the logits, which no multiple of
-    the value bounds.
+    A convex function rises by at most its slope at the end; of any other nothing can be said, and zero is returned. In float32
+    the error is that of the logits, which no multiple of the value bounds.
     """
+    if not objective.convex:
+        return 0.0
     return max(0.0, new_value - value - float(gradient @ step))
 
 
@@ -200,7 +209,7 @@ def line_search(
     A step that fails is followed by the minimum of the cubic through what is known, at least a tenth and at most four fifths
     of it. Sufficient is a decrease of 1e-4 of what the slope promises (Nocedal & Wright, "Numerical Optimization", chapter 3).
     Where the promise is below the rounding error of the value, not to rise beyond that error is enough, or that the slope at
-    the end still falls by 1e-4 of that at the start: the objective is convex, and so has fallen by as much.
+    the end still falls by 1e-4 of that at the start, if the objective is convex, and so has fallen by as much.
     """
     rounding = objective.rounding(value)
     step = 1.0
@@ -208,7 +217,8 @@ def line_search(
         point = params + step * direction
         new_value, gradient = objective.value_and_gradient(point)
         new_slope = float(gradient @ direction)
-        if new_value <= value + 1e-4 * step * slope + rounding or new_slope <= 1e-4 * slope:
+        still_falls = objective.convex and new_slope <= 1e-4 * slope
+        if new_value <= value + 1e-4 * step * slope + rounding or still_falls:
             return point, new_value, gradient
         step = min(max(cubic_minimum(step, new_value - value, slope, new_slope), step / 10), 0.8 * step)
     return None

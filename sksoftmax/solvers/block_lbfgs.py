@@ -66,6 +66,7 @@ class BlockLBFGS(Solver):
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
+        objective.require_hessian()
         trace = Trace(callback, objective)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)

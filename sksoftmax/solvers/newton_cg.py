@@ -47,6 +47,7 @@ class NewtonCG(Solver):
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
+        objective.require_hessian()
         trace = Trace(callback, objective)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
@@ -77,7 +78,7 @@ class NewtonCG(Solver):
             if found is None:
                 reason = " (the line search found no lower point)"
                 break
-            rounding = max(rounding, rounding_seen(value, found[1], found[2], found[0] - params))
+            rounding = max(rounding, rounding_seen(objective, value, found[1], found[2], found[0] - params))
             params, value, gradient = found
             trace.record(params, value, gradient)
             if gap <= rounding and near:

@@ -48,6 +48,7 @@ class NewtonCholesky(Solver):
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
+        objective.require_hessian()
         trace = Trace(callback, objective)
         n_bytes = 2 * 8 * objective.n_params**2
         if n_bytes > min(self.max_bytes, memory_bytes()):
@@ -72,7 +73,7 @@ class NewtonCholesky(Solver):
             rounding = objective.rounding(value)
             found = line_search(objective, params, value, direction, slope) if may_step else None
             if found is not None:
-                rounding = max(rounding, rounding_seen(value, found[1], found[2], found[0] - params))
+                rounding = max(rounding, rounding_seen(objective, value, found[1], found[2], found[0] - params))
                 params, value, gradient = found
                 trace.record(params, value, gradient)
             converged = gap <= rounding or (gap <= tol / 100 and objective.gradient_norm(gradient) <= tol)
