@@ -196,6 +196,11 @@ class ValidationSet:
     pool : executor or None
         Threads to map over segments of the rows; the figures are the same bits for any number.
     n_threads : int
+
+    Raises
+    ------
+    ValueError
+        The loss has no probabilities.
     """
 
     def __init__(
@@ -207,6 +212,8 @@ class ValidationSet:
         pool: ThreadPoolExecutor | None = None,
         n_threads: int = 1,
     ) -> None:
+        if not loss.has_proba:
+            raise ValueError(f"{type(loss).__name__} has no probabilities; a validation set is judged by their cross-entropy.")
         self._rows = rows
         self._targets = targets
         self._loss = loss

@@ -196,6 +196,15 @@ def test_hinge_has_no_probabilities_but_predicts():
     assert hasattr(clf.fit(X, y), "predict_proba")
 
 
+def test_hinge_takes_no_validation_set():
+    X, y = load_wine(return_X_y=True)
+    for options, given in (({"early_stopping": True}, {}), ({}, {"X_val": X, "y_val": y})):
+        with pytest.raises(
+            ValueError, match="HingeLoss has no probabilities; a validation set is judged by their cross-entropy"
+        ):
+            SoftmaxRegressionClassifier(loss="hinge", **options).fit(X, y, **given)
+
+
 def test_separable_rows_have_a_hinge_optimum_without_a_penalty():
     X = np.array([[-2.0], [-1.0], [1.0], [2.0]])
     clf = SoftmaxRegressionClassifier(C=np.inf, loss=HingeLoss()).fit(X, [0, 0, 1, 1])
