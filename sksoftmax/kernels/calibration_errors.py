@@ -1,22 +1,24 @@
-"""Sums over the bins of a calibration error, and labels drawn from probabilities.
+"""Sums over the bins of a calibration error, top labels, and labels drawn from probabilities.
 
 What lives here: passes over rows of probabilities. What doesn't: where bins end, and what is made of their sums
 (``metrics.calibration_errors``), random numbers (NumPy's generators, above).
 
 Conventions
 -----------
-``edges`` is (columns, n_bins + 1) float64, non-decreasing, or (1, n_bins + 1) for all columns alike. Bin b holds
-``edges[b] < p <= edges[b + 1]``; what lies outside goes into the first or the last bin. The search starts where bins of equal
-width would have p, so that it costs nothing for these. A bin's sums stand together: one line of the cache for each.
+``edges`` is (columns, n_bins + 1) float64, non-decreasing from 0 to 1, or (1, n_bins + 1) for all columns alike. Bin b holds
+``edges[b] < p <= edges[b + 1]``; what lies outside goes into the first or the last bin. Where ``even``, bins are of equal width
+and looked up only for what is within rounding errors of an edge. A bin's sums stand together: one line of the cache for each.
 """
 
 import numpy as np
 from numba import njit
 
+_ROUNDING = 1e-9
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _bin_of(p, edges, e):
-    """Return the bin of p among those of row e of the edges."""
+def _search(p, edges, e):
+    """Return the bin of p among those of row e of the edges, starting where bins of equal width would have it."""
     last = edges.shape[1] - 2
     b = min(np.int64(p * (last + 1)), last)
     while b > 0 and p <= edges[e, b]:
@@ -27,25 +29,60 @@ def _bin_of(p, edges, e):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bin_sums(proba, values, weight, edges, sums):
+def _bin_of(p, edges, e, even):
+    """Return the bin of p among those of row e of the edges."""
+    if even:
+        position = p * (edges.shape[1] - 1)
+        b = np.int64(position + _ROUNDING)
+        if b == np.int64(position - _ROUNDING):
+            return b
+    return _search(p, edges, e)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def bin_sums(proba, values, weight, edges, even, sums):
     """Add each row's weight, and its weight times its value, to ``sums[column, bin of proba]``, (columns, n_bins, 2)."""
     shared = edges.shape[0] == 1
     for i in range(proba.shape[0]):
         w = weight[i]
         for k in range(proba.shape[1]):
-            b = _bin_of(np.float64(proba[i, k]), edges, 0 if shared else k)
+            b = _bin_of(np.float64(proba[i, k]), edges, 0 if shared else k, even)
             sums[k, b, 0] += w
             sums[k, b, 1] += w * np.float64(values[i, k])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bin_hits(proba, labels, weight, edges, hits):
+def bin_hits(proba, labels, weight, edges, even, hits):
     """Add each row's weight to ``hits[label, bin of the label's proba]``, (columns, n_bins); a label of -1 is none."""
     shared = edges.shape[0] == 1
     for i in range(proba.shape[0]):
         k = labels[i]
         if k >= 0:
-            hits[k, _bin_of(np.float64(proba[i, k]), edges, 0 if shared else k)] += weight[i]
+            hits[k, _bin_of(np.float64(proba[i, k]), edges, 0 if shared else k, even)] += weight[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def top_labels(proba, labels, confidence, outcomes):
+    """Set each row's largest probability, and 0 where its first column is the label's, else -1."""
+    n_classes = proba.shape[1]
+    for i in range(proba.shape[0]):
+        # Four at once: a chain of comparisons would wait for each.
+        m0, m1, m2, m3 = proba[i, 0], proba[i, 0], proba[i, 0], proba[i, 0]
+        for k in range(0, n_classes - 3, 4):
+            m0 = proba[i, k] if proba[i, k] > m0 else m0
+            m1 = proba[i, k + 1] if proba[i, k + 1] > m1 else m1
+            m2 = proba[i, k + 2] if proba[i, k + 2] > m2 else m2
+            m3 = proba[i, k + 3] if proba[i, k + 3] > m3 else m3
+        for k in range(n_classes - n_classes % 4, n_classes):
+            m0 = proba[i, k] if proba[i, k] > m0 else m0
+        largest = max(max(m0, m1), max(m2, m3))
+        outcome = np.int32(0) if proba[i, labels[i]] == largest else np.int32(-1)
+        if outcome == 0:
+            for k in range(labels[i]):
+                if proba[i, k] == largest:
+                    outcome = np.int32(-1)
+        confidence[i, 0] = largest
+        outcomes[i] = outcome
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

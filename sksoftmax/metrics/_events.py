@@ -47,7 +47,7 @@ class Events:
         n_rows, n_events = self.proba.shape
         if n_events == 1:
             confidence = self.proba[:, 0].astype(np.float64)
-            return lambda rng: np.where(rng.random(n_rows) < confidence, 0, -1).astype(np.int32)
+            return lambda rng: (rng.random(n_rows) < confidence).astype(np.int32) - np.int32(1)
         cumulative = np.cumsum(self.proba, axis=1, dtype=np.float64)
 
         def draw(rng: np.random.Generator) -> NDArray[np.int32]:
@@ -81,9 +81,10 @@ def make_events(
     proba = np.ascontiguousarray(proba)
     if kind == "class_wise":
         return Events(proba, weight, labels, target)
-    leader = proba.argmax(axis=1)[:, None]
-    confidence = np.take_along_axis(proba, leader, axis=1)
     if labels is None:
         assert target is not None
-        return Events(confidence, weight, target=np.take_along_axis(target, leader, axis=1))
-    return Events(confidence, weight, labels=np.where(leader[:, 0] == labels, 0, -1).astype(np.int32))
+        leader = proba.argmax(axis=1)[:, None]
+        return Events(np.take_along_axis(proba, leader, axis=1), weight, target=np.take_along_axis(target, leader, axis=1))
+    confidence, outcomes = np.empty((len(proba), 1), dtype=proba.dtype), np.empty(len(proba), dtype=np.int32)
+    kernels.top_labels(proba, labels, confidence, outcomes)
+    return Events(confidence, weight, labels=outcomes)

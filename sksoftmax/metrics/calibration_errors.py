@@ -215,6 +215,7 @@ class BinnedError:
 
     def __init__(self, events: Events, *, strategy: str, n_bins: int, norm: str, debiased: bool) -> None:
         self.events, self.norm, self.debiased = events, norm, debiased
+        self._even = strategy == "uniform"
         self.edges = _uniform_edges(n_bins) if strategy == "uniform" else _quantile_edges(events, n_bins)
         self.mass, self.proba_sum = self._sums(events.proba, events.weight)
         if debiased:
@@ -266,14 +267,14 @@ class BinnedError:
         if events.target is not None:
             return self._sums(events.target, events.weight)[1]
         hits = np.zeros_like(self.mass)
-        kernels.bin_hits(events.proba, events.labels, events.weight, self.edges, hits)
+        kernels.bin_hits(events.proba, events.labels, events.weight, self.edges, self._even, hits)
         return hits
 
     def _sums(self, values: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
         """Return each bin's weight, and its weighted sum of values, (n_columns, n_bins)."""
         proba = self.events.proba
         sums = np.zeros((proba.shape[1], self.edges.shape[1] - 1, 2))
-        kernels.bin_sums(proba, np.asarray(values, dtype=proba.dtype), weight, self.edges, sums)
+        kernels.bin_sums(proba, np.asarray(values, dtype=proba.dtype), weight, self.edges, self._even, sums)
         return np.ascontiguousarray(sums[:, :, 0]), np.ascontiguousarray(sums[:, :, 1])
 
 
