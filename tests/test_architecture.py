@@ -113,5 +113,5 @@ def test_everything_public_is_documented(name):
 
 
 def test_the_public_names():
-    assert sksoftmax.__all__ == ["SoftmaxRegressionClassifier"]
+    assert sksoftmax.__all__ == ["CalibratedClassifier", "SoftmaxRegressionClassifier", "TemperatureScalingCalibrator"]
     assert (ROOT / "py.typed").exists()

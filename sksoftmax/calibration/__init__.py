@@ -7,6 +7,7 @@ from ._base import Calibrator
 from .beta import BetaCalibration
 from .ensemble import EnsembleTemperatureScaling
 from .one_vs_rest import IsotonicCalibration, PlattScaling
+from .prior import PriorCorrection
 from .temperature import TemperatureScaling
 
 CALIBRATORS: dict[str, type[Calibrator]] = {
@@ -24,5 +25,6 @@ __all__ = [
     "EnsembleTemperatureScaling",
     "IsotonicCalibration",
     "PlattScaling",
+    "PriorCorrection",
     "TemperatureScaling",
 ]

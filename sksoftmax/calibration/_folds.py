@@ -1,0 +1,151 @@
+"""Classifiers fitted on folds, and what they tell of the rows that they did not see.
+
+What lives here: one fold's fit, all folds' logits as one array, and a classifier joined to its calibrator. What doesn't: the
+scikit-learn face (``classifier``), reading logits (``_logits``), calibration itself (a calibrator's file).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _check_method_params
+
+from ._base import Calibrator
+from ._logits import align, choose_response_method, fitted_classes, log_proba_of, one_column, read_logits
+
+
+@dataclass(frozen=True)
+class CalibratedModel:
+    """A fitted classifier, the calibrator fitted to its logits, and all the classes that there are.
+
+    Attributes
+    ----------
+    estimator : classifier
+    calibrator : Calibrator
+        Its ``classes_`` are those of the estimator.
+    classes : ndarray of shape (n_classes,)
+        Of the whole training set; a fold may lack some, and gives them probability 0.
+    response_method : str
+        The estimator's method that logits are read from.
+    """
+
+    estimator: Any
+    calibrator: Calibrator
+    classes: NDArray
+    response_method: str
+
+    def logits(self, X: Any) -> NDArray:
+        """Return the classifier's logits, not calibrated."""
+        own = fitted_classes(self.estimator)
+        return align(read_logits(self.estimator, X, self.response_method), own, self.calibrator.classes_)
+
+    def decision_function(self, X: Any) -> NDArray:
+        """Return calibrated logits of the calibrator's classes, one column for two classes."""
+        return one_column(self.calibrator.transform(self.logits(X)))
+
+    def predict_log_proba(self, X: Any) -> NDArray:
+        """Return logarithms of calibrated probabilities of all classes, in nats."""
+        log_proba = self.calibrator.predict_log_proba(self.logits(X))
+        return align(log_proba, self.calibrator.classes_, self.classes)
+
+    def predict_proba(self, X: Any) -> NDArray:
+        """Return calibrated probabilities of all classes."""
+        return np.exp(self.predict_log_proba(X))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one fold's classifier tells of its test rows.
+
+    Attributes
+    ----------
+    estimator : classifier
+    classes : ndarray
+        The classes in the fold's training rows.
+    response_method : str
+    rows : ndarray of int
+        The test rows whose class is one of these; only they can calibrate.
+    logits : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        Theirs.
+    """
+
+    estimator: Any
+    classes: NDArray
+    response_method: str
+    rows: NDArray
+    logits: NDArray
+
+
+def fit_folds(
+    estimator: Any, X: Any, y: NDArray, splits: list, params: dict[str, Any], response_method: str, n_jobs: int | None
+) -> list[Fold]:
+    """Return every fold's classifier with its logits of test rows; folds that lack a class are named in a warning."""
+    folds = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_fold)(clone(estimator), X, y, train, test, params, response_method) for train, test in splits
+    )
+    lost = sum(len(_row_numbers(test, len(y))) - len(fold.rows) for fold, (_, test) in zip(folds, splits, strict=True))
+    if lost:
+        warnings.warn(
+            f"{lost} row(s) do not take part in the calibration: their class is not among the training rows of their fold.",
+            UserWarning,
+            stacklevel=5,
+        )
+    return folds
+
+
+def _fit_fold(estimator: Any, X: Any, y: NDArray, train: Any, test: Any, params: dict[str, Any], response_method: str) -> Fold:
+    X_train, y_train = _safe_split(estimator, X, y, train)
+    estimator.fit(X_train, y_train, **_check_method_params(X, params=params, indices=train))
+    classes = fitted_classes(estimator)
+    test = _row_numbers(test, len(y))
+    test = test[np.isin(y[test], classes)]
+    if not len(test):
+        raise ValueError(f"No test row of a fold is of one of the classes {classes} in its training rows: shuffle the folds.")
+    X_test, _ = _safe_split(estimator, X, None, test, train)
+    method = choose_response_method(estimator, response_method)
+    return Fold(estimator, classes, method, test, read_logits(estimator, X_test, method))
+
+
+def join_folds(folds: list[Fold], classes: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the row numbers and logits of all folds' test rows, in the order of the rows."""
+    rows = np.concatenate([fold.rows for fold in folds])
+    logits = np.concatenate([align(fold.logits, fold.classes, classes) for fold in folds])
+    order = np.argsort(rows, kind="stable")
+    return rows[order], logits[order]
+
+
+def fit_calibrator(
+    calibrator: Calibrator, X: Any, y: NDArray, rows: NDArray, logits: NDArray, classes: NDArray, params: dict[str, Any]
+) -> Calibrator:
+    """Return a copy of the calibrator fitted to logits of some rows."""
+    params = _check_method_params(X, params=params, indices=rows)
+    return clone(calibrator).fit(logits, y[rows], classes=classes, **params)
+
+
+@dataclass
+class CrossEntropies:
+    """Weighted sums of the cross-entropy of calibration rows, before and after."""
+
+    before: float = 0.0
+    after: float = 0.0
+    weight: float = 0.0
+
+    def add(self, calibrator: Calibrator, logits: NDArray, y: NDArray, weight: NDArray) -> None:
+        """Add rows and their logits."""
+        place = {name: k for k, name in enumerate(calibrator.classes_.tolist())}
+        labels = np.array([place[name] for name in y.tolist()])
+        self.before -= float(weight @ log_proba_of(logits, labels))
+        self.after -= float(weight @ calibrator.predict_log_proba(logits)[np.arange(len(labels)), labels])
+        self.weight += float(weight.sum())
+
+
+def _row_numbers(indices: Any, n_rows: int) -> NDArray:
+    return np.asarray(_safe_indexing(np.arange(n_rows), indices))

@@ -1,0 +1,124 @@
+"""Logits off any classifier: which of its methods gives them, and what they need before a calibrator takes them.
+
+What lives here: the choice of the method, the reading, the alignment of columns with classes. What doesn't: fitting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..functional import log_softmax
+from ._base import PROBA_FLOOR
+
+RESPONSE_METHODS = ("decision_function", "predict_log_proba", "predict_proba")
+LOG_FLOOR = float(np.log(PROBA_FLOOR))
+
+
+def choose_response_method(estimator: Any, response_method: str) -> str:
+    """Return the name of the method that logits are read from: the one asked for, or with "auto" the first there is.
+
+    Raises
+    ------
+    AttributeError
+        The classifier lacks it.
+    """
+    asked = RESPONSE_METHODS if response_method == "auto" else (response_method,)
+    for name in asked:
+        if callable(getattr(estimator, name, None)):
+            return name
+    raise AttributeError(f"{type(estimator).__name__} has no {' nor '.join(asked)}: there is nothing to read logits from.")
+
+
+def fitted_classes(estimator: Any) -> NDArray:
+    """Return the classes of a fitted classifier.
+
+    Raises
+    ------
+    ValueError
+        It has none, or less than two.
+    """
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
+        raise ValueError(f"{type(estimator).__name__} has no classes_: it is not fitted, or not a classifier.")
+    classes = np.asarray(classes)
+    if classes.ndim != 1 or len(classes) < 2:
+        raise ValueError(f"{type(estimator).__name__} must know two classes or more, got classes_={classes!r}.")
+    return classes
+
+
+def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
+    """Return what a fitted classifier's method tells about X, as logits.
+
+    Decision values and log-probabilities count as logits, of probabilities the logarithm is taken. What the method is
+    decides, never the values: a row's logits do not depend on the other rows. Zero probabilities count as ``PROBA_FLOOR``,
+    or as the row's lowest probability other than zero if that is less.
+
+    Parameters
+    ----------
+    estimator : classifier
+        With ``classes_`` and the method.
+    X : object
+        Whatever the classifier takes.
+    method : {"decision_function", "predict_log_proba", "predict_proba"}
+
+    Returns
+    -------
+    logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float32 or float64
+        One-dimensional if the method gives one number a row, the logit of the second of two classes.
+
+    Raises
+    ------
+    ValueError
+        Another number of columns than classes.
+    """
+    with np.errstate(divide="ignore"):  # the logarithm of 0, in scikit-learn's forests and others
+        given = np.asarray(getattr(estimator, method)(X))
+        dtype = given.dtype if given.dtype == np.float32 else np.float64
+        logits = np.log(given, dtype=dtype) if method == "predict_proba" else given.astype(dtype, copy=False)
+    n_classes = len(fitted_classes(estimator))
+    if method == "decision_function" and n_classes == 2 and logits.size == len(logits):
+        return logits.reshape(-1)
+    if logits.ndim != 2 or logits.shape[1] != n_classes:
+        raise ValueError(
+            f"{type(estimator).__name__}.{method} must give a column for each of the {n_classes} classes, "
+            f"got shape {logits.shape}."
+        )
+    return logits if method == "decision_function" else _finite(logits)
+
+
+def two_columns(logits: NDArray) -> NDArray:
+    """Return logits with a column for each class: one logit is that of the second class, against 0 for the first."""
+    return np.column_stack([np.zeros_like(logits), logits]) if logits.ndim == 1 else logits
+
+
+def one_column(logits: NDArray) -> NDArray:
+    """Return logits as ``decision_function`` gives them: of two classes the difference alone."""
+    return logits[:, 1] - logits[:, 0] if logits.ndim == 2 and logits.shape[1] == 2 else logits
+
+
+def align(columns: NDArray, classes: NDArray, all_classes: NDArray) -> NDArray:
+    """Return logits or log-probabilities with a column for each of all classes: −inf for those that the model has not seen."""
+    if np.array_equal(classes, all_classes):
+        return columns
+    columns = two_columns(columns)
+    place = {name: k for k, name in enumerate(all_classes.tolist())}
+    aligned = np.full((len(columns), len(all_classes)), -np.inf, dtype=columns.dtype)
+    aligned[:, [place[name] for name in classes.tolist()]] = columns
+    return aligned
+
+
+def log_proba_of(logits: NDArray, labels: NDArray) -> NDArray[np.float64]:
+    """Return the log-probabilities of the true classes, given by index, in nats."""
+    return log_softmax(two_columns(logits))[np.arange(len(labels)), labels].astype(np.float64)
+
+
+def _finite(log_proba: NDArray) -> NDArray:
+    """Return log-probabilities with a number for −inf: below the row's others, and at most that of ``PROBA_FLOOR``."""
+    impossible = np.isneginf(log_proba)
+    if not impossible.any():
+        return log_proba
+    lowest = np.where(impossible, 0, log_proba).min(axis=1, keepdims=True)
+    return np.where(impossible, np.minimum(lowest, LOG_FLOOR).astype(log_proba.dtype), log_proba)

@@ -1,0 +1,454 @@
+"""Calibrated classifiers: any classifier and a calibrator as one scikit-learn estimator.
+
+What lives here: ``CalibratedClassifier`` and ``TemperatureScalingCalibrator``: the paths of a fit and of a prediction,
+parameters, metadata routing. What doesn't: what happens on folds (``_folds``), reading logits (``_logits``), calibrators (a
+file each).
+"""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch, get_tags, indexable
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import _check_y, check_is_fitted, has_fit_parameter
+
+from ..classifier import SoftmaxRegressionClassifier
+from ..functional import logsumexp
+from ..targets import check_labels, check_sample_weight, is_proba
+from . import CALIBRATORS, Calibrator
+from ._folds import CalibratedModel, CrossEntropies, fit_calibrator, fit_folds, join_folds
+from ._logits import RESPONSE_METHODS, choose_response_method, fitted_classes, one_column, read_logits
+
+
+class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    r"""A classifier whose logits are calibrated on rows that it was not fitted on.
+
+    .. math:: p(y \mid x) = \mathrm{softmax}(g(z(x)))_y
+
+    with the classifier's logits z and the calibrator's map g, or the mean of this over the folds' classifiers and their
+    calibrators. As :class:`sklearn.calibration.CalibratedClassifierCV`, with every calibrator of
+    ``sksoftmax.calibration``, for labels of any kind.
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+        With ``decision_function``, ``predict_log_proba`` or ``predict_proba``; pipelines and other libraries' classifiers too.
+        ``None`` is ``SoftmaxRegressionClassifier()``. It is cloned and fitted, unless ``cv="prefit"`` or it is a
+        :class:`sklearn.frozen.FrozenEstimator`.
+    calibrator : str or Calibrator, default="temperature"
+        A name in ``sksoftmax.calibration.CALIBRATORS`` or an object, which is cloned. Parameters are searched as
+        ``calibrator__…``; setting one where there is a name puts the object in its place.
+    cv : int, splitter, iterable or "prefit", default=5
+        How rows are split into those that classifiers are fitted on and those that calibrate, as for
+        :func:`sklearn.model_selection.check_cv`: stratified folds for a number. Rows that are tested more than once count as
+        often. "prefit": the classifier is fitted already, all rows calibrate; they must not be those of its fit.
+    ensemble : bool or "auto", default="auto"
+        ``True``: every fold's classifier is kept with a calibrator of its own, fitted on the fold's test rows;
+        probabilities are averaged. ``False``: one calibrator is fitted on the test rows of all folds, and one classifier on
+        all rows. "auto": ``False`` for a FrozenEstimator, else ``True``, as in scikit-learn. Without meaning for
+        ``cv="prefit"``, which has one of each.
+    response_method : {"auto", "decision_function", "predict_log_proba", "predict_proba"}, default="auto"
+        Which of the classifier's methods gives the logits; "auto" takes the first of these that it has. Decision values and
+        log-probabilities are taken as they are, of probabilities the logarithm; zeros count as 2.2e-16. Never guessed from
+        values.
+    n_jobs : int, default=None
+        Folds fitted at a time, as joblib has it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; with ``cv="prefit"`` the classifier's, of which the calibration rows may lack some.
+    estimator_ : classifier
+        Fitted on all rows. Not there for an ensemble.
+    calibrator_ : Calibrator
+        Fitted, with its own attributes. Not there for an ensemble.
+    calibrated_classifiers_ : list of CalibratedModel
+        The pairs ``estimator``, ``calibrator``: one a fold for an ensemble, else one.
+    cross_entropy_before_, cross_entropy_after_ : float
+        Mean cross-entropy of the calibration rows in nats, smaller is better: of the softmax of the logits, and calibrated.
+        The classifiers have not seen these rows; the calibrators have, which flatters those with many parameters.
+    n_features_in_ : int
+        Only if the classifier has it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if the classifier has it.
+
+    Raises
+    ------
+    ValueError
+        When fitted to bad input, to folds that cannot calibrate, or with a calibrator that wants probabilities.
+    AttributeError
+        When the classifier lacks the method.
+
+    See Also
+    --------
+    TemperatureScalingCalibrator : One classifier, one temperature.
+    sklearn.calibration.CalibratedClassifierCV : With sigmoids, isotonic regression and temperatures.
+
+    References
+    ----------
+    Guo, Pleiss, Sun & Weinberger (2017), "On Calibration of Modern Neural Networks".
+    Platt (1999), "Probabilistic Outputs for Support Vector Machines", for logits of rows left out.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.naive_bayes import MultinomialNB
+    >>> from sksoftmax import CalibratedClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = CalibratedClassifier(MultinomialNB(), ensemble=False).fit(X[:1000], y[:1000])
+    >>> round(clf.calibrator_.temperature_, 1)
+    16.1
+    >>> round(clf.cross_entropy_before_, 1), round(clf.cross_entropy_after_, 1)
+    (4.2, 0.5)
+    >>> clf.predict(X[1000:1003])
+    array([1, 4, 0])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [*(HasMethods([name]) for name in RESPONSE_METHODS), None],
+        "calibrator": [StrOptions(set(CALIBRATORS)), Calibrator],
+        "cv": ["cv_object", StrOptions({"prefit"})],
+        "ensemble": ["boolean", StrOptions({"auto"})],
+        "response_method": [StrOptions({"auto", *RESPONSE_METHODS})],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        calibrator: str | Calibrator = "temperature",
+        *,
+        cv: Any = 5,
+        ensemble: bool | Literal["auto"] = "auto",
+        response_method: str = "auto",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.calibrator = calibrator
+        self.cv = cv
+        self.ensemble = ensemble
+        self.response_method = response_method
+        self.n_jobs = n_jobs
+
+    # -- fitting -------------------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=False)  # the classifier's parameters have not been looked at yet
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **fit_params: Any) -> CalibratedClassifier:
+        """Fit the classifier and the calibrator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame, list}
+            What the classifier takes, a row a sample.
+        y : array-like of shape (n_samples,)
+            Labels of any kind.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative. Weights the calibration, and the classifier if its ``fit`` takes weights (metadata routing off) or
+            if it requests them (routing on).
+        **fit_params : dict
+            Passed to the classifier's ``fit``; with metadata routing on, to who requests them. Those of as many entries
+            as X are split like it.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            Bad input; the message says what was got and what is allowed.
+        """
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        if is_proba(y):
+            raise ValueError("y must be labels of shape (n_samples,); for rows of class probabilities fit a calibrator itself.")
+        X, y = indexable(X, _check_y(y, estimator=self))
+        if not len(y):
+            raise ValueError("X and y have no rows: found 0 sample(s), a minimum of 1 is required.")
+        estimator, calibrator = self._estimator(), self._calibrator()
+        if calibrator.input != "logits":
+            raise ValueError(f"calibrator must take logits, which are what it is given here; got input={calibrator.input!r}.")
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X)
+        routed = self._route(estimator, sample_weight, fit_params)
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        report = CrossEntropies()
+        if self._is_prefit(estimator):
+            classes = fitted_classes(estimator)
+            method = choose_response_method(estimator, self.response_method)
+            logits = read_logits(estimator, X, method)
+            fitted = fit_calibrator(calibrator, X, y, np.arange(len(y)), logits, classes, routed.calibrator.fit)
+            report.add(fitted, logits, y, weight)
+            models = [CalibratedModel(estimator, fitted, classes, method)]
+        else:
+            classes, _ = check_labels(y)
+            models = self._cross_validated(estimator, calibrator, X, y, weight, classes, routed, report)
+        self._keep(classes, models, report, ensemble=self._is_ensemble(estimator))
+        return self
+
+    def _cross_validated(
+        self,
+        estimator: Any,
+        calibrator: Calibrator,
+        X: Any,
+        y: NDArray,
+        weight: NDArray,
+        classes: NDArray,
+        routed: Bunch,
+        report: CrossEntropies,
+    ) -> list[CalibratedModel]:
+        splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split))
+        params = routed.estimator.fit
+        folds = fit_folds(estimator, X, y, splits, params, self.response_method, self.n_jobs)
+        if self._is_ensemble(estimator):
+            models = []
+            for fold in folds:
+                fitted = fit_calibrator(calibrator, X, y, fold.rows, fold.logits, fold.classes, routed.calibrator.fit)
+                report.add(fitted, fold.logits, y[fold.rows], weight[fold.rows])
+                models.append(CalibratedModel(fold.estimator, fitted, classes, fold.response_method))
+            return models
+        rows, logits = join_folds(folds, classes)
+        fitted = fit_calibrator(calibrator, X, y, rows, logits, classes, routed.calibrator.fit)
+        report.add(fitted, logits, y[rows], weight[rows])
+        whole = clone(estimator).fit(X, y, **params)
+        return [CalibratedModel(whole, fitted, classes, folds[0].response_method)]
+
+    def _keep(self, classes: NDArray, models: list[CalibratedModel], report: CrossEntropies, *, ensemble: bool) -> None:
+        for name in ("estimator_", "calibrator_", "n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(name, None)
+        self.classes_ = classes
+        self.calibrated_classifiers_ = models
+        self.cross_entropy_before_ = report.before / report.weight
+        self.cross_entropy_after_ = report.after / report.weight
+        if not ensemble:
+            self.estimator_, self.calibrator_ = models[0].estimator, models[0].calibrator
+        for name in ("n_features_in_", "feature_names_in_"):
+            known = getattr(models[0].estimator, name, None)
+            if known is not None:
+                setattr(self, name, known)
+
+    # -- what the parameters stand for ---------------------------------------------------------------------------
+
+    def _estimator(self) -> Any:
+        if self.estimator is not None:
+            return self.estimator
+        return _with_weights(SoftmaxRegressionClassifier())
+
+    def _calibrator(self) -> Calibrator:
+        if isinstance(self.calibrator, str):
+            return _with_weights(CALIBRATORS[self.calibrator]())
+        return self.calibrator
+
+    def _is_prefit(self, estimator: Any) -> bool:
+        """Return whether the classifier is calibrated as it is."""
+        if isinstance(self.cv, str):  # "prefit"
+            return True
+        return isinstance(estimator, FrozenEstimator) and not self._is_ensemble(estimator)
+
+    def _is_ensemble(self, estimator: Any) -> bool:
+        if isinstance(self.cv, str):
+            return False
+        return not isinstance(estimator, FrozenEstimator) if self.ensemble == "auto" else bool(self.ensemble)
+
+    def set_params(self, **params: Any) -> CalibratedClassifier:
+        """Set parameters by name; where the calibrator is a name, ``calibrator__…`` puts the object in its place.
+
+        Returns
+        -------
+        self
+        """
+        chosen = params.get("calibrator", self.calibrator)
+        if isinstance(chosen, str) and chosen in CALIBRATORS and any(name.startswith("calibrator__") for name in params):
+            params["calibrator"] = CALIBRATORS[chosen]()
+        return super().set_params(**params)
+
+    # -- metadata ------------------------------------------------------------------------------------------------
+
+    def _route(self, estimator: Any, sample_weight: NDArray | None, fit_params: dict[str, Any]) -> Any:
+        """Return what goes to ``estimator.fit``, ``calibrator.fit`` and ``splitter.split``."""
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        to_estimator = dict(fit_params)
+        if weights and not self._is_prefit(estimator):
+            if has_fit_parameter(estimator, "sample_weight"):
+                to_estimator |= weights
+            elif not isinstance(estimator, FrozenEstimator):
+                warnings.warn(
+                    f"The fit of {type(estimator).__name__} has no parameter sample_weight: the weights are used for the "
+                    "calibration only. To pass them further, enable scikit-learn's metadata routing and request them.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+        return Bunch(estimator=Bunch(fit=to_estimator), calibrator=Bunch(fit=weights), splitter=Bunch(split={}))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who gets which metadata: the classifier's and the calibrator's ``fit``, and ``cv``'s ``split``.
+
+        Returns
+        -------
+        routing : sklearn.utils.metadata_routing.MetadataRouter
+        """
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        router.add(calibrator=self._calibrator(), method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+        router.add(estimator=self._estimator(), method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+        return router.add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+
+    # -- predicting ----------------------------------------------------------------------------------------------
+
+    def decision_function(self, X: Any) -> NDArray:
+        """Return calibrated logits; for an ensemble logarithms of the mean probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame, list}
+            What the classifier takes.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes that of ``classes_[1]`` over that of ``classes_[0]``. The same for a row whatever the others.
+        """
+        check_is_fitted(self)
+        if len(self.calibrated_classifiers_) == 1:
+            return self.calibrated_classifiers_[0].decision_function(X)
+        return one_column(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: Any) -> NDArray:
+        """Return logarithms of calibrated class probabilities, in nats.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame, list}
+            What the classifier takes.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``. Computed from the logits, and finite where these are.
+        """
+        check_is_fitted(self)
+        log_probas = [model.predict_log_proba(X) for model in self.calibrated_classifiers_]
+        if len(log_probas) == 1:
+            return log_probas[0]
+        stacked = np.stack(log_probas, axis=-1)
+        mean = logsumexp(stacked.reshape(-1, len(log_probas))) - np.log(len(log_probas)).astype(stacked.dtype)
+        return mean.reshape(stacked.shape[:-1])
+
+    def predict_proba(self, X: Any) -> NDArray:
+        """Return calibrated class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame, list}
+            What the classifier takes.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Rows sum to one; columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return np.mean([model.predict_proba(X) for model in self.calibrated_classifiers_], axis=0)
+
+    def predict(self, X: Any) -> NDArray:
+        """Return the most probable classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame, list}
+            What the classifier takes.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        logits = self.decision_function(X)
+        return self.classes_[logits.argmax(axis=1) if logits.ndim == 2 else (logits > 0).astype(int)]
+
+    def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
+        tags = super().__sklearn_tags__()
+        of_estimator = get_tags(self._estimator())
+        tags.input_tags.sparse = of_estimator.input_tags.sparse
+        tags.input_tags.allow_nan = of_estimator.input_tags.allow_nan
+        tags.input_tags.pairwise = of_estimator.input_tags.pairwise
+        return tags
+
+
+def _with_weights(default: Any) -> Any:
+    """Return an object that nobody could ask, which therefore requests what everybody expects of it."""
+    return default.set_fit_request(sample_weight=True) if get_config()["enable_metadata_routing"] else default
+
+
+class TemperatureScalingCalibrator(CalibratedClassifier):
+    r"""A classifier with one temperature: its logits are divided by the number that suits rows left out best.
+
+    .. math:: p(y \mid x) = \mathrm{softmax}(z(x) / T)_y
+
+    ``CalibratedClassifier(estimator, "temperature", ensemble=False)`` with the temperature at hand: the classifier is fitted on
+    all rows, so that its predicted classes stay as they would be without calibration.
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+    cv : int, splitter, iterable or "prefit", default=5
+    response_method : {"auto", "decision_function", "predict_log_proba", "predict_proba"}, default="auto"
+    n_jobs : int, default=None
+        All as for :class:`CalibratedClassifier`.
+
+    Attributes
+    ----------
+    temperature_ : float
+        Above 1 if the classifier was too sure of itself, below 1 if it was not sure enough.
+    classes_, estimator_, calibrator_, cross_entropy_before_, cross_entropy_after_, n_features_in_, feature_names_in_
+        As for :class:`CalibratedClassifier`.
+
+    Raises
+    ------
+    ValueError
+        When fitted to bad input.
+
+    References
+    ----------
+    Guo, Pleiss, Sun & Weinberger (2017), "On Calibration of Modern Neural Networks".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.naive_bayes import MultinomialNB
+    >>> from sksoftmax import TemperatureScalingCalibrator
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = TemperatureScalingCalibrator(MultinomialNB()).fit(X[:1000], y[:1000])
+    >>> round(clf.temperature_, 1)
+    16.1
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        name: allowed
+        for name, allowed in CalibratedClassifier._parameter_constraints.items()
+        if name not in ("calibrator", "ensemble")
+    }
+    calibrator = "temperature"
+    ensemble = False
+
+    def __init__(self, estimator: Any = None, *, cv: Any = 5, response_method: str = "auto", n_jobs: int | None = None) -> None:
+        self.estimator = estimator
+        self.cv = cv
+        self.response_method = response_method
+        self.n_jobs = n_jobs
+
+    @property
+    def temperature_(self) -> float:
+        """The number that logits are divided by."""
+        check_is_fitted(self)
+        return self.calibrator_.temperature_

@@ -1,0 +1,107 @@
+"""Prior correction: takes back what class weights did to the probabilities, in closed form.
+
+What lives here: ``PriorCorrection``. What doesn't: calibrators that learn from the rows' outcomes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils._param_validation import StrOptions
+
+from ..losses import Targets
+from ..targets import make_targets
+from ._base import Calibrator
+
+
+class PriorCorrection(Calibrator):
+    r"""Takes back what training with class weights did to a classifier's probabilities.
+
+    .. math:: z_k - \log w_k
+
+    Weights :math:`w_k` on the classes (or rows repeated or left out, class by class) make a classifier estimate
+    :math:`w_k \, p(k \mid x) / \sum_j w_j \, p(j \mid x)`: every logit has grown by :math:`\log w_k`. Nothing is learnt from
+    the outcomes, so that few rows are enough. Exact for a classifier that could have any logits; for a linear one that misses
+    the true logits, weights also move its coefficients, which stay.
+
+    Parameters
+    ----------
+    class_weight : dict or "balanced", default="balanced"
+        As the classifier had it. "balanced" means :math:`w_k = n / (K n_k)` with the weight :math:`n_k` of the class in
+        the rows of ``fit``, which must be as frequent as in those that the classifier was fitted to.
+    input : {"logits", "proba"}, default="logits"
+        What the calibrator is given; never guessed.
+
+    Attributes
+    ----------
+    log_weight_ : ndarray of shape (n_classes,), float64
+        What is subtracted from the logits.
+    classes_ : ndarray of shape (n_classes,)
+        Column k of logits and probabilities belongs to the k-th.
+    n_features_in_ : int
+        Columns of the logits: the number of classes, or 1 for two classes with one logit.
+
+    Raises
+    ------
+    ValueError
+        When fitted with a weight that is not positive, or with "balanced" to rows that lack a class.
+
+    References
+    ----------
+    Saerens, Latinne & Decaestecker (2002), "Adjusting the outputs of a classifier to new a priori probabilities".
+    King & Zeng (2001), "Logistic regression in rare events data".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftmax.calibration import PriorCorrection
+    >>> correction = PriorCorrection(class_weight={"rare": 9.0, "common": 1.0})
+    >>> correction.fit([[0.0, 0.0], [1.0, 2.0]], ["common", "rare"]).predict_proba([[0.0, 0.0]])
+    array([[0.9, 0.1]])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **Calibrator._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"})],
+    }
+
+    def __init__(
+        self,
+        class_weight: dict | Literal["balanced"] = "balanced",
+        *,
+        input: Literal["logits", "proba"] = "logits",
+    ) -> None:
+        super().__init__(input=input)
+        self.class_weight = class_weight
+
+    def fit(
+        self, logits: Any, y: Any, sample_weight: ArrayLike | None = None, *, classes: ArrayLike | None = None
+    ) -> PriorCorrection:
+        before = dict(self.__dict__)
+        try:
+            super().fit(logits, y, sample_weight, classes=classes)
+            self.log_weight_ = self._log_weight(self.__dict__.pop("_mass"))
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
+        if targets.labels is not None:
+            return {"_mass": np.bincount(targets.labels, targets.weight, minlength=targets.n_classes)}
+        return {"_mass": targets.weight @ np.asarray(targets.proba)}
+
+    def _log_weight(self, mass: NDArray[np.float64]) -> NDArray[np.float64]:
+        each = np.arange(len(mass), dtype=np.int32)
+        targets, _ = make_targets(self.classes_, mass, self.class_weight, labels=each)
+        weight = np.asarray(targets.class_weight)
+        if not np.all(weight > 0):
+            lacking = self.classes_[np.flatnonzero(weight == 0)[0]]
+            raise ValueError(f"class_weight={self.class_weight!r} gives class {lacking!r} no weight: it cannot be taken back.")
+        return np.log(weight)
+
+    def _transform(self, logits: NDArray) -> NDArray:
+        return (logits - self.log_weight_).astype(logits.dtype)
