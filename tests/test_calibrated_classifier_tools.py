@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -209,10 +210,10 @@ def test_routing_through_a_pipeline_and_a_search(data):
     with config_context(enable_metadata_routing=True):
         estimator = GaussianNB().set_fit_request(sample_weight=True)
         calibrated = CalibratedClassifier(estimator, cv=WeightedSplits(), ensemble=False).set_fit_request(sample_weight=True)
-        calibrated.set_score_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), calibrated)
         grid = {"calibratedclassifier__estimator__var_smoothing": [1e-9, 1e-1]}
-        search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, y, sample_weight=weight)
+        scoring = get_scorer("neg_log_loss").set_score_request(sample_weight=False)
+        search = GridSearchCV(pipeline, grid, cv=2, scoring=scoring, error_score="raise").fit(X, y, sample_weight=weight)
         splits = list(WeightedSplits().split(X, y, weight))
     scaled = search.best_estimator_[0].transform(X)
     expected = GaussianNB(**search.best_estimator_[1].estimator.get_params())
