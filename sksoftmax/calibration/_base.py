@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..functional import check_proba
 from ..kernels import softmax as kernels
 from ..losses import Targets
-from ..targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets
+from ..targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, unique_labels
 
 PROBA_FLOOR = float(np.finfo(np.float64).eps)
 """With ``input="proba"`` lesser probabilities count as this one: zeros must have a logarithm, and keep their place."""
@@ -309,7 +309,7 @@ def _check_classes(classes: Any, n_classes: int) -> NDArray:
 
 def _positions(y: NDArray, classes: NDArray) -> NDArray[np.int32]:
     """Return where each label stands among the classes."""
-    present, indices = np.unique(y, return_inverse=True)
+    present, indices = unique_labels(y)
     place = {name: k for k, name in enumerate(classes.tolist())}
     positions = [place.get(name, -1) for name in present.tolist()]
     if -1 in positions:

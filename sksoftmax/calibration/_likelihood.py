@@ -32,14 +32,15 @@ MAX_SEGMENTS = 16
 # Logits that a segment has at least: their exponentials take longer than handing them to a thread.
 SEGMENT_SIZE = 2**16
 # Two scratch arrays of this many numbers share the first-level cache of a core.
-BLOCK_SIZE = 2**11
+BLOCK_SIZE = 2**10
 # Every SAMPLE_STEP-th row gives the start, if that leaves SAMPLE_ROWS of them.
 SAMPLE_STEP, SAMPLE_ROWS = 16, 500
 MAX_ITER = 100
 MAX_STEP = 3.0  # of log(b)
 # Steps converge cubically: what is left after the last one is far below the sample's error, or below rounding.
 LAST_SAMPLE_STEP, LAST_STEP = 1e-2, 1e-5
-# Logits that tell nothing are flattened until the widest gap between two is this.
+MAYBE_LAST = 0.1  # the step after one this small may be the last
+# Logits that tell nothing are flattened until the mean square of their gaps is that of this.
 FLAT_GAP = 1e-6
 # A difference of mean gaps relative to them that may be rounding.
 ROUNDING = 1e-13
@@ -91,8 +92,8 @@ def fit_temperature(logits: NDArray, targets: Targets, total_weight: float, *, s
         rows = _Rows(logits, targets, pool=pool, n_threads=n_threads)
         gaps = rows.gaps()
         exponent = 0
-        if gaps.largest > LARGEST or 0 < gaps.largest < SMALLEST:
-            exponent = frexp(gaps.largest)[1] - 1
+        if gaps.beyond or not SMALLEST**2 < gaps.square < LARGEST**2:
+            exponent = frexp(float(np.abs(logits).max(where=np.isfinite(logits), initial=0)))[1] - 1
             rows = _Rows(np.ldexp(logits, -exponent), targets, pool=pool, n_threads=n_threads)
             gaps = rows.gaps()
         b, loss, n_iter, fault = _maximise(rows, gaps, total_weight, smoothing, ldexp(1.0, exponent))
@@ -109,16 +110,16 @@ def _maximise(
         b, value, n_iter = _solve(rows.log_partition, goal, _start(rows, gaps, smoothing), LAST_STEP)
         return b, value - b * gaps.target, n_iter, None
     n_iter = 0
-    if gaps.widest == 0:
+    if gaps.uniform == 0:
         b, fault = one, CONSTANT
     elif goal < 0:
-        b, fault = min(FLAT_GAP / -gaps.widest, one), USELESS
+        b, fault = min(FLAT_GAP / sqrt(gaps.square), one), USELESS
     else:
         # As if the weight of one row more were spread evenly; but no temperature above 1, which would be worse than 1.
         goal = gaps.goal(1 / (total_weight + 1))
         b, _, n_iter = _solve(rows.log_partition, goal, gaps.start(goal), LAST_STEP)
         b, fault = max(b, one), SEPARATED
-    return b, rows.log_partition(b)[0] - b * gaps.target, n_iter + 1, fault
+    return b, rows.log_partition(b, True)[0] - b * gaps.target, n_iter + 1, fault
 
 
 def _start(rows: _Rows, gaps: _Gaps, smoothing: float) -> float:
@@ -133,18 +134,20 @@ def _start(rows: _Rows, gaps: _Gaps, smoothing: float) -> float:
 
 
 def _solve(
-    log_partition: Callable[[float], tuple[float, float, float, float]], goal: float, b: float, last_step: float
+    log_partition: Callable[[float, bool], tuple[float, float, float, float]], goal: float, b: float, last_step: float
 ) -> tuple[float, float, int]:
     """Return b where A' is the goal, A there, and the number of evaluations."""
-    low, high = 0.0, inf
+    low, high, change = 0.0, inf, inf
     for n_iter in count(1):
-        value, first, second, third = log_partition(b)
+        # Only the last value is wanted; that step is seldom the first.
+        with_value = abs(change) <= MAYBE_LAST * b or n_iter == MAX_ITER
+        value, first, second, third = log_partition(b, with_value)
         low, high = (b, high) if first < goal else (low, b)
         new = b * exp(_log_step(b, first, second, third, goal))
         if not low <= new <= high:
             new = sqrt(low) * sqrt(high)
         change = new - b
-        if abs(change) <= last_step * b or n_iter == MAX_ITER:
+        if (abs(change) <= last_step * b and (with_value or last_step > LAST_STEP)) or n_iter == MAX_ITER:
             break
         b = new
     # The Taylor series is exact to rounding for so small a step.
@@ -165,13 +168,12 @@ def _log_step(b: float, first: float, second: float, third: float, goal: float) 
 
 @dataclass(frozen=True)
 class _Gaps:
-    """Weighted means over rows: the targets' gap, the gap and its square under equal probabilities; and extremes."""
+    """Weighted means over rows: the targets' gap, the gap and its square under equal probabilities; what was beyond numbers."""
 
     target: float
     uniform: float
     square: float
-    widest: float
-    largest: float
+    beyond: float
 
     def goal(self, smoothing: float) -> float:
         """Return the mean gap that the smoothed targets have."""
@@ -213,20 +215,20 @@ class _Rows:
         proba = np.empty((0, 0), dtype=self._logits.dtype) if targets.proba is None else targets.proba
 
         def of(segment: tuple[int, int]) -> tuple[float, ...]:
-            scratch = np.empty(self._n_classes)
+            scratch = np.empty((1, self._n_classes))
             return kernels.sum_gaps(self._logits, labels, proba, targets.weight, *segment, self._step, scratch)
 
         parts = np.array(list(map_in_order(self._pool, self._n_threads, of, self._segments)))
         target, uniform, square = (parts[:, :3].sum(axis=0) / self._weight()).tolist()
-        return _Gaps(target, uniform, square, float(parts[:, 3].min()), float(parts[:, 4].max()))
+        return _Gaps(target, uniform, square, float(parts[:, 3].sum()))
 
-    def log_partition(self, b: float) -> tuple[float, float, float, float]:
-        """Return A(b) and its first three derivatives."""
+    def log_partition(self, b: float, with_value: bool) -> tuple[float, float, float, float]:
+        """Return A(b), or zero if it is not wanted, and its first three derivatives."""
 
         def of(segment: tuple[int, int]) -> tuple[float, ...]:
             shape = max(BLOCK_SIZE // self._n_classes, 1), self._n_classes
             scratch = np.empty(shape), np.empty(shape)
-            return kernels.sum_log_partition(self._logits, self._targets.weight, b, *segment, self._step, *scratch)
+            return kernels.sum_log_partition(self._logits, self._targets.weight, b, with_value, *segment, self._step, *scratch)
 
         parts = np.array(list(map_in_order(self._pool, self._n_threads, of, self._segments)))
         return tuple((parts.sum(axis=0) / self._weight()).tolist())
