@@ -86,7 +86,7 @@ def test_two_classes_are_platts_sigmoid_without_a_bias():
         np.testing.assert_allclose(calibrator.predict_proba(given_logits)[:, 1], expit(slope * difference), rtol=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(2, 20),

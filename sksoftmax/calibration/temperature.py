@@ -102,11 +102,10 @@ def divide_logits(logits: NDArray, temperature: float) -> NDArray:
         Positive; divided by in float64.
     """
     out = np.empty_like(logits)
-    divisor = np.float64(temperature)
     with np.errstate(over="ignore", under="ignore"):
-        np.divide(logits, divisor, out=out, casting="same_kind")
+        np.divide(logits, temperature, out=out, dtype=np.float64, casting="same_kind")
         overflown = np.flatnonzero(np.isinf(out.max(axis=1)))
         if len(overflown):
             rows = logits[overflown] - logits[overflown].max(axis=1, keepdims=True)
-            out[overflown] = np.divide(rows, divisor, dtype=np.float64, casting="same_kind")
+            out[overflown] = np.divide(rows, temperature, dtype=np.float64, casting="same_kind")
     return out
