@@ -101,6 +101,20 @@ def top_k_accuracy(target, proba, weight, k=2):
     return expected(share, target, proba, weight)
 
 
+def roc_auc_ovr(target, proba, weight):
+    areas = []
+    rows = range(len(target))
+    for k in range(len(proba[0])):
+        won, pairs = 0.0, 0.0
+        for i in rows:
+            for j in rows:
+                mass = weight[i] * target[i][k] * weight[j] * (1 - target[j][k])
+                pairs += mass
+                won += mass * ((proba[i][k] > proba[j][k]) + (proba[i][k] == proba[j][k]) / 2)
+        areas += [won / pairs] if pairs > 0 else []
+    return sum(areas) / len(areas)
+
+
 def expected_cost(target, proba, weight, cost=None):
     classes = range(len(proba[0]))
     cost = cost or [[float(k != d) for d in classes] for k in classes]
@@ -157,6 +171,7 @@ METRICS = {
     "balanced_accuracy_score": recall,
     "recall_score": recall,
     "precision_score": precision,
+    "roc_auc_ovr_score": roc_auc_ovr,
     "top_k_accuracy_score": top_k_accuracy,
     "expected_cost_loss": expected_cost,
     "aurc_loss": aurc,

@@ -152,6 +152,7 @@ KNOWN = {
     "recall_score": (1, 0, 1 / 3, 1 / 3),
     "precision_score": (1, 0, 0.5 / 3, 0.5 / 3),
     "top_k_accuracy_score": (1, 1 / 2, 2 / 3, 0.5 + 0.25),
+    "roc_auc_ovr_score": (1, 0.25, 0.5, 0.5),
     "expected_cost_loss": (0, 1, 0.5, 0.5),
     "aurc_loss": (0, 1, 0.5, 0.5),
 }
@@ -188,6 +189,7 @@ PEERS = {
     "balanced_accuracy_score": lambda y, p, w: sklearn.metrics.balanced_accuracy_score(y, p.argmax(axis=1), sample_weight=w),
     "recall_score": lambda y, p, w: sklearn.metrics.recall_score(y, p.argmax(axis=1), average="macro", sample_weight=w),
     "precision_score": lambda y, p, w: sklearn.metrics.precision_score(y, p.argmax(axis=1), average="macro", sample_weight=w),
+    "roc_auc_ovr_score": lambda y, p, w: sklearn.metrics.roc_auc_score(y, p, multi_class="ovr", sample_weight=w),
     "top_k_accuracy_score": lambda y, p, w: sklearn.metrics.top_k_accuracy_score(y, p, k=2, sample_weight=w),
 }
 NEWER = {"brier_score_loss": "1.7", "d2_brier_score": "1.8"}  # from where on scikit-learn has it for several classes
@@ -398,6 +400,16 @@ def test_top_k_accuracy_for_any_k_with_ties(rng, k):
     expected = reference_metrics.top_k_accuracy(target.tolist(), proba.tolist(), weight.tolist(), k=k)
     np.testing.assert_allclose(metrics.top_k_accuracy_score(labels, proba, k=k, sample_weight=weight), expected, rtol=1e-12)
     assert (k >= 4) <= (expected == 1)
+
+
+def test_areas_of_classes_without_rows_or_without_others_are_left_out():
+    proba = [[0.5, 0.3, 0.2], [0.3, 0.5, 0.2], [0.4, 0.5, 0.1]]
+    areas = metrics.roc_auc_ovr_score([0, 1, 0], proba, labels=[0, 1, 2], average=None)
+    np.testing.assert_array_equal(areas, [1, 0.75, np.nan])
+    assert metrics.roc_auc_ovr_score([0, 1, 0], proba, labels=[0, 1, 2]) == 0.875
+    assert np.isnan(metrics.roc_auc_ovr_score([0, 0, 0], proba, labels=[0, 1, 2]))
+    with pytest.raises(ValueError, match="average must be"):
+        metrics.roc_auc_ovr_score([0, 1, 0], proba, labels=[0, 1, 2], average="weighted")
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, "2"])

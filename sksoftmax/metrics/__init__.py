@@ -22,7 +22,6 @@ from .decisions import (
     balanced_accuracy_score,
     precision_score,
     recall_score,
-    top_k_accuracy_score,
 )
 from .information import (
     code_length_loss,
@@ -33,6 +32,7 @@ from .information import (
     perplexity_loss,
 )
 from .proper import brier_score_loss, cross_entropy_loss, spherical_score
+from .ranks import roc_auc_ovr_score, top_k_accuracy_score
 from .skill import d2_brier_score, d2_cross_entropy_score, d2_spherical_score
 from .smooth_calibration import SmoothReliabilityCurve, smooth_calibration_error, smooth_reliability_curve
 from .uncertainty import BootstrapResult, ConfidenceInterval, bootstrap, hoeffding_interval, wilson_interval
@@ -70,6 +70,7 @@ __all__ = [
     "precision_score",
     "recall_score",
     "reliability_curve",
+    "roc_auc_ovr_score",
     "smooth_calibration_error",
     "smooth_reliability_curve",
     "spherical_score",
@@ -122,6 +123,7 @@ METRICS: dict[str, Metric] = {
         Metric(recall_score, True, "", (0, 1), "labels"),
         Metric(precision_score, True, "", (0, 1), "labels"),
         Metric(top_k_accuracy_score, True, "", (0, 1), "scores"),
+        Metric(roc_auc_ovr_score, True, "", (0, 1), "proba"),
         Metric(expected_cost_loss, False, "cost", (-inf, inf), "proba"),
         Metric(aurc_loss, False, "", (0, 1), "proba"),
     ]

@@ -1,7 +1,7 @@
 """Figures of decisions: how often, at what cost and for which classes the decided class is the right one.
 
-What lives here: accuracies, recall and precision, ranks. What doesn't: costs and the choice to abstain (``costs``), and figures
-of the probabilities themselves (``proper``).
+What lives here: accuracy, balanced accuracy, recall and precision. What doesn't: ranks of classes and rows (``ranks``), costs
+and the choice to abstain (``costs``), and figures of the probabilities themselves (``proper``).
 
 Conventions
 -----------
@@ -11,15 +11,13 @@ ones. A row of class probabilities as the truth counts as one row for each class
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..kernels import metrics as kernels
 from ._decisions import check_decisions
-from ._inputs import check_predictions, mean_share
+from ._inputs import mean_share
 
 Average = Literal["macro"] | None
 
@@ -189,60 +187,3 @@ def _averaged(hits: NDArray[np.float64], mass: NDArray[np.float64], average: Ave
         raise ValueError(f"average must be 'macro' or None, got {average!r}.")
     shares = np.divide(hits, mass, out=np.full(len(mass), np.nan), where=mass > 0)
     return shares if average is None else float(np.nan_to_num(shares[counted]).mean())
-
-
-def top_k_accuracy_score(
-    y_true: Any,
-    y_proba: ArrayLike,
-    *,
-    k: int = 2,
-    labels: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-    from_logits: bool = False,
-) -> float:
-    r"""Return the share of rows whose label is among the k most probable classes; greater is better.
-
-    Equal probabilities stand in random order and the expectation counts: with a classes above the label's and e equal to
-    it, itself included, a row counts :math:`\min(\max((k - a) / e, 0), 1)`.
-
-    Parameters
-    ----------
-    y_true, y_proba, labels, sample_weight
-        As for ``cross_entropy_loss``.
-    k : int, default=2
-        At least 1. As many as there are classes, or more, give 1.
-    from_logits : bool, default=False
-        Whether ``y_proba`` are logits or other finite scores; only their order counts.
-
-    Returns
-    -------
-    score : float
-        In [0, 1]; k/n_classes for uniform probabilities.
-
-    Raises
-    ------
-    ValueError
-        As ``cross_entropy_loss``, or a k that is not a positive integer.
-
-    References
-    ----------
-    Russakovsky et al. (2015), "ImageNet Large Scale Visual Recognition Challenge", section 4.
-
-    Examples
-    --------
-    >>> from sksoftmax.metrics import top_k_accuracy_score
-    >>> proba = [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]
-    >>> [round(top_k_accuracy_score([0, 1, 2], proba, k=k), 3) for k in (1, 2, 3, 4)]
-    [0.333, 0.667, 1.0, 1.0]
-    """
-    if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
-        raise ValueError(f"k must be a positive integer, got {k!r}.")
-    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight, from_logits=from_logits)
-    hits, shares = np.empty(given.n_rows), np.zeros(given.n_rows)
-    if given.labels is not None:
-        kernels.top_k_hits(given.proba, given.labels, k, hits)
-        return mean_share(given.weight, hits)
-    for column in range(given.n_classes):
-        kernels.top_k_hits(given.proba, np.full(given.n_rows, column, dtype=np.int32), k, hits)
-        shares += given.target[:, column] * hits
-    return mean_share(given.weight, shares)
