@@ -25,13 +25,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .blocks import RotatedRows, RowBlocks, as_rows, score_rows
-from .losses import LOSSES, Loss, Targets
+from .losses import LOSSES, Loss
 from .monitor import Monitor
 from .objective import Objective
 from .penalties import PENALTIES
 from .progress import CallbackSupportMixin, FitProgress
 from .solvers import LBFGS, SOLVERS, NewtonCG, Solution, Solver, choose_solver
-from .targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets
+from .targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, weigh_classes
 from .threads import thread_pool
 from .validation import Sample, ValidationSet, check_validation_data
 
@@ -80,8 +80,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     early_stopping : bool, default=False
         Whether to stop when the validation cross-entropy no longer falls, and to keep the parameters of the iteration where it
         is lowest (the start counts as one). It is the plain cross-entropy of predicted probabilities, whatever the loss, with
-        the rows weighted by their sample weight and their class weight, which is that of the training rows. The validation set
-        is the one given to ``fit``, or else a part of X and y.
+        the rows weighted by their sample weight and their class weight ("balanced" counts X and y before the split, and not a
+        validation set that is given). The validation set is the one given to ``fit``, or else a part of X and y.
     validation_fraction : float, default=0.1
         Share of X and y to set aside for early stopping, in (0, 1), stratified by class (of rows of class probabilities, the
         largest), unless a validation set is given to ``fit``. Both parts are copies.
@@ -246,9 +246,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
         classes, sample = self._validate_training_data(X, y, sample_weight)
         held_out = check_validation_data(self, sample.X, classes, X_val, y_val, sample_weight_val)
+        class_weight = weigh_classes(classes, sample.weight, self.class_weight, **sample.encoded)
         if held_out is None and self.early_stopping:
             sample, held_out = sample.split(classes, self.validation_fraction, self.random_state)
-        targets, total_weight = make_targets(classes, sample.weight, self.class_weight, **sample.encoded)
+        targets, total_weight = make_targets(classes, sample.weight, class_weight, **sample.encoded)
         loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
         rows, bound = as_rows(sample.X), loss.bind(targets)
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
@@ -268,7 +269,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             )
             monitor = Monitor(
                 objective,
-                None if held_out is None else self._validation_set(held_out, classes, targets, loss, **threads),
+                None if held_out is None else self._validation_set(held_out, classes, class_weight, loss, **threads),
                 progress.report,
                 early_stopping=self.early_stopping,
                 tol=self.tol,
@@ -286,11 +287,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         return self
 
     def _validation_set(
-        self, held_out: Sample, classes: NDArray, targets: Targets, loss: Loss, **threads: Any
+        self, held_out: Sample, classes: NDArray, class_weight: NDArray | None, loss: Loss, **threads: Any
     ) -> ValidationSet:
-        """Return the held-out rows, their classes weighted as those of the training rows are."""
+        """Return the held-out rows, their classes weighted as those of the training rows."""
         try:
-            held_out_targets, _ = make_targets(classes, held_out.weight, targets.class_weight, **held_out.encoded)
+            held_out_targets, _ = make_targets(classes, held_out.weight, class_weight, **held_out.encoded)
         except ValueError as error:  # all else is checked
             message = f"sample weights and class_weight={self.class_weight!r} leave no weight on any row of the validation set."
             raise ValueError(message) from error

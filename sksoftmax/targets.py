@@ -87,10 +87,36 @@ def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
     return weight
 
 
+def weigh_classes(
+    classes: NDArray, weight: NDArray[np.float64], class_weight: ClassWeight, *, labels: Any = None, proba: Any = None
+) -> NDArray[np.float64] | None:
+    """Return the classes' weights, or None where there are none.
+
+    Parameters
+    ----------
+    classes, weight, labels, proba
+        As for ``make_targets``; "balanced" counts rows by their weight.
+    class_weight : dict, "balanced" or None
+        As scikit-learn means them.
+    """
+    if class_weight is None:
+        return None
+    n_classes = len(classes)
+    if isinstance(class_weight, str):  # "balanced"
+        # einsum casts float32 rows piece by piece, where a product would copy them whole.
+        mass = np.bincount(labels, weight, minlength=n_classes) if labels is not None else np.einsum("i,ik->k", weight, proba)
+        per_class = np.divide(mass.sum(), n_classes * mass, out=np.zeros(n_classes), where=mass > 0)
+    else:
+        per_class = compute_class_weight(class_weight, classes=classes, y=classes).astype(np.float64)
+    if np.any(~np.isfinite(per_class) | (per_class < 0)):
+        raise ValueError(f"class_weight must be finite and non-negative, got {class_weight!r}.")
+    return per_class
+
+
 def make_targets(
     classes: NDArray,
     weight: Any,
-    class_weight: ClassWeight | NDArray[np.float64],
+    class_weight: NDArray[np.float64] | None,
     *,
     labels: Any = None,
     proba: Any = None,
@@ -102,28 +128,17 @@ def make_targets(
     classes : ndarray of shape (n_classes,)
     weight : ndarray of shape (n_rows,), float64
         Sample weights; overwritten.
-    class_weight : dict, "balanced", ndarray of shape (n_classes,) or None
-        As scikit-learn means them, "balanced" counting rows by their weight; or the weights themselves.
+    class_weight : ndarray of shape (n_classes,) or None
+        As ``weigh_classes`` returns it.
     labels, proba : ndarray or None
         One of the two, as ``Targets`` has them.
     """
     n_classes = len(classes)
-    # einsum casts float32 rows piece by piece, where a product would copy them whole.
-    mass = np.bincount(labels, weight, minlength=n_classes) if labels is not None else np.einsum("i,ik->k", weight, proba)
-    if isinstance(class_weight, str):  # "balanced"
-        per_class = np.divide(mass.sum(), n_classes * mass, out=np.zeros(n_classes), where=mass > 0)
-    elif class_weight is None:
-        per_class = np.ones(n_classes)
-    elif isinstance(class_weight, np.ndarray):
-        per_class = class_weight
-    else:
-        per_class = compute_class_weight(class_weight, classes=classes, y=classes).astype(np.float64)
-    if np.any(~np.isfinite(per_class) | (per_class < 0)):
-        raise ValueError(f"class_weight must be finite and non-negative, got {class_weight!r}.")
+    per_class = np.ones(n_classes) if class_weight is None else class_weight
     if class_weight is not None or proba is not None:
         weight *= per_class[labels] if labels is not None else np.einsum("ik,k->i", proba, per_class)
     total = float(weight.sum())
     if not total > 0:
-        raise ValueError(f"sample_weight and class_weight={class_weight!r} leave no weight on any row.")
+        raise ValueError(f"sample_weight and class weights of {per_class.tolist()} leave no weight on any row.")
     weight /= total
     return Targets(n_classes, weight, labels=labels, proba=proba, class_weight=per_class), total

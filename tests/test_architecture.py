@@ -17,6 +17,7 @@ FLOORS = [
     {"objective", "curvature", "blocks"},
     {"solvers"},
     {"classifier", "targets", "progress", "metrics", "scorers", "calibration", "validation", "monitor", "interrupts"},
+    {"plots"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 MODULES = [info.name for info in pkgutil.walk_packages([str(ROOT)], "sksoftmax.")]

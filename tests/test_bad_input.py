@@ -79,7 +79,7 @@ PARAMETERS = [
     ({"C": -1.0}, r"'C' parameter .* Got -1.0"),
     ({"C": "1"}, r"'C' parameter .* Got '1'"),
     ({"l1_ratio": 1.5}, r"'l1_ratio' parameter .* in the range \[0.0, 1.0\]. Got 1.5"),
-    ({"loss": "hinge"}, r"'loss' parameter .*'cross_entropy'.* Got 'hinge'"),
+    ({"loss": "huber"}, r"'loss' parameter .*'cross_entropy'.* Got 'huber'"),
     ({"loss": CrossEntropy}, r"'loss' parameter .* instance of .*Loss"),
     ({"solver": "saga"}, r"'solver' parameter (?=.*'auto')(?=.*'lbfgs')(?=.*'newton-cg')(?=.*'newton-cholesky').* Got 'saga'"),
     ({"fit_intercept": "yes"}, "'fit_intercept' parameter"),

@@ -1,6 +1,8 @@
 """Validation sets, early stopping and what it keeps, for every solver; bad input; pipelines and routing."""
 
+import re
 import tracemalloc
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from reference import validation_figures
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, interrupts
 from sksoftmax.blocks import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.solvers import LBFGS, SOLVERS
@@ -377,3 +379,85 @@ def test_seconds_of_the_history_go_on_where_newton_hands_over():
     clf = SoftmaxRegressionClassifier(solver="newton-cholesky", C=1e28, tol=1e-8).fit(X, np.arange(10) % 2)
     assert "fell back" in clf.solution_.message
     assert all(before.seconds < after.seconds for before, after in pairwise(clf.solution_.history))
+
+
+# -- callbacks -------------------------------------------------------------------------------------------------------
+
+needs_callbacks = pytest.mark.skipif(find_spec("sklearn.callback") is None, reason="scikit-learn < 1.9 has no callbacks")
+
+
+class StopAt:
+    """A callback of scikit-learn that asks to stop at the end of an iteration."""
+
+    def __init__(self, n_iter):
+        self.n_iter, self.n_seen, self.torn_down = n_iter, 0, False
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        self.torn_down = True
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.n_seen += context.task_name != "fit" and fitted_estimator is not None
+        return self.n_seen == self.n_iter
+
+
+@needs_callbacks
+@ALL
+def test_a_callback_that_stops_leaves_the_best_iteration(solver, noisy):
+    X, y, weight, held_out = noisy
+    clf = early(solver).fit(X, y, weight, **held_out)
+    n_iter = clf.best_iteration_ + 1
+    stopped = clone(clf).set_callbacks(StopAt(n_iter)).fit(X, y, weight, **held_out)
+    assert stopped.n_iter_[0] == n_iter
+    assert "stopped by a callback" in stopped.solution_.message
+    assert_array_equal(stopped.coef_, clf.coef_)
+
+
+@needs_callbacks
+@ALL
+def test_a_scoring_monitor_sees_every_iteration_of_an_early_stopped_fit(solver, noisy):
+    from sklearn.callback import ScoringMonitor
+
+    X, y, weight, held_out = noisy
+    monitor = ScoringMonitor(scoring="neg_log_loss")
+    clf = early(solver).set_callbacks(monitor).fit(X, y, weight, **held_out)
+    scores = [row["neg_log_loss"] for row in monitor.get_logs().data if row["task_name"] != "fit"]
+    assert len(scores) == clf.n_iter_[0]
+    kept = -log_loss(y, clf.predict_proba(X), sample_weight=weight)
+    assert scores[clf.best_iteration_ - 1] == pytest.approx(kept, rel=1e-12)
+
+
+@needs_callbacks
+def test_a_progress_bar_reaches_its_end(noisy, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # rich cuts lines to the width of the terminal
+    pytest.importorskip("rich", reason="scikit-learn's ProgressBar draws with rich")
+    from sklearn.callback import ProgressBar
+
+    X, y, weight, held_out = noisy
+    early().set_callbacks(ProgressBar()).fit(X, y, weight, **held_out)
+    out = capsys.readouterr().out
+    assert "100%" in out
+    assert not re.search(r"\b[0-9]{1,2}%", out)
+
+
+@needs_callbacks
+def test_an_interrupt_tears_callbacks_down(noisy, monkeypatch):
+    monkeypatch.setattr(interrupts, "_last_kept", -np.inf)
+
+    class Interrupt(StopAt):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if super().on_fit_task_end(estimator, context, fitted_estimator=fitted_estimator) and context.task_name != "fit":
+                raise KeyboardInterrupt
+            return False
+
+    X, y, weight, held_out = noisy
+    callback = Interrupt(2)
+    clf = SoftmaxRegressionClassifier(solver="lbfgs").set_callbacks(callback)
+    with pytest.warns(ConvergenceWarning, match="interrupted after 2 iterations"):
+        clf.fit(X, y, weight, **held_out)
+    assert callback.torn_down

@@ -1,0 +1,209 @@
+"""The course of one fit: what was minimised, and what the validation set said of it.
+
+What lives here: ``LearningCurve``. What doesn't: the history, which the fit keeps; curves over growing training sets, which are
+``sklearn.model_selection.LearningCurveDisplay``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from .._optional import import_optional
+
+# Blue and vermilion of Okabe & Ito's palette, which colour-blind readers can tell apart; the dashes help in print.
+TRAINING = {"color": "#0072B2", "linestyle": "--"}
+VALIDATION = {"color": "#D55E00", "linestyle": "-"}
+KEPT = {"color": "0.4", "linestyle": ":", "linewidth": 1.2}
+MAX_MARKED = 30  # iterations that have a marker each
+
+
+class LearningCurve:
+    """Objective, validation cross-entropy and validation accuracy of a fit, by iteration or by seconds.
+
+    Made by ``from_estimator``. The objective is the mean training loss plus the penalty, so that it may lie above the
+    cross-entropy of the training rows; both curves of the upper panel are in nats a row.
+
+    Parameters
+    ----------
+    objective : array-like of shape (n_iter,)
+        After each iteration.
+    seconds : array-like of shape (n_iter,)
+        Since the fit began.
+    validation_cross_entropy, validation_accuracy : array-like of shape (n_iter,), default=None
+        In nats, and in [0, 1]; None where there was no validation set.
+    best_iteration : int, default=None
+        The iteration that early stopping kept, counted from 1, or 0 for the start; marked unless it is None.
+    estimator_name : str, default=None
+        The title.
+
+    Attributes
+    ----------
+    ax_ : ndarray of matplotlib Axes
+        Of the panels: nats, and accuracy if it is drawn.
+    figure_ : matplotlib Figure
+    lines_ : dict of str to matplotlib Line2D
+        ``"objective"``, ``"validation_cross_entropy"``, ``"validation_accuracy"``: those drawn.
+
+    See Also
+    --------
+    sklearn.model_selection.LearningCurveDisplay : Scores against the number of training rows.
+
+    References
+    ----------
+    Prechelt (1998), "Early Stopping - But When?".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> from sksoftmax.plots import LearningCurve
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = SoftmaxRegressionClassifier(C=1e4, solver="lbfgs", early_stopping=True, random_state=0).fit(X, y)
+    >>> display = LearningCurve.from_estimator(clf)
+    >>> list(display.lines_)
+    ['objective', 'validation_cross_entropy', 'validation_accuracy']
+    >>> display.figure_.savefig("learning_curve.png")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        *,
+        objective: ArrayLike,
+        seconds: ArrayLike,
+        validation_cross_entropy: ArrayLike | None = None,
+        validation_accuracy: ArrayLike | None = None,
+        best_iteration: int | None = None,
+        estimator_name: str | None = None,
+    ) -> None:
+        self.objective = objective
+        self.seconds = seconds
+        self.validation_cross_entropy = validation_cross_entropy
+        self.validation_accuracy = validation_accuracy
+        self.best_iteration = best_iteration
+        self.estimator_name = estimator_name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        x: Literal["iteration", "seconds"] = "iteration",
+        name: str | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> LearningCurve:
+        """Draw the history of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : SoftmaxRegressionClassifier, or a pipeline that ends in one
+            Fitted; with ``X_val`` or ``early_stopping=True`` for the validation curves.
+        x, ax, **kwargs
+            As for ``plot``.
+        name : str, default=None
+            The title; by default the estimator's class.
+
+        Returns
+        -------
+        display : LearningCurve
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        ValueError
+            The fit made no iteration, or ``plot`` raises it.
+        """
+        check_is_fitted(estimator)
+        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        history = last.solution_.history
+        if not history:
+            raise ValueError(f"There is nothing to draw: the fit made no iteration ({last.solution_.message}).")
+        value, _, seconds, _, cross_entropy, accuracy = zip(*history, strict=True)
+        validated = cross_entropy[0] is not None
+        display = cls(
+            objective=np.array(value),
+            seconds=np.array(seconds),
+            validation_cross_entropy=np.array(cross_entropy) if validated else None,
+            validation_accuracy=np.array(accuracy) if validated else None,
+            best_iteration=last.best_iteration_,
+            estimator_name=type(last).__name__ if name is None else name,
+        )
+        return display.plot(x=x, ax=ax, **kwargs)
+
+    def plot(self, ax: Any = None, *, x: Literal["iteration", "seconds"] = "iteration", **kwargs: Any) -> LearningCurve:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or two of them, default=None
+            One for nats and one for the accuracy; with a single one the accuracy is left out. By default a new figure with
+            what there is to draw.
+        x : {"iteration", "seconds"}, default="iteration"
+        **kwargs
+            For matplotlib's ``plot``, of every line.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            x is neither of the two, or there are more than two axes.
+        ImportError
+            matplotlib is not installed.
+        """
+        if x not in ("iteration", "seconds"):
+            raise ValueError(f"x must be 'iteration' or 'seconds', got {x!r}.")
+        self.ax_ = self._axes(ax)
+        self.figure_ = self.ax_[0].figure
+        where = np.arange(1, len(np.asarray(self.objective)) + 1) if x == "iteration" else np.asarray(self.seconds)
+        self.lines_: dict[str, Any] = {}
+        nats, *others = self.ax_
+        self._draw(nats, where, "objective", "training objective", TRAINING, kwargs)
+        self._draw(nats, where, "validation_cross_entropy", "validation cross-entropy", VALIDATION, kwargs)
+        nats.set_ylabel("nats a row")
+        for accuracy in others:
+            self._draw(accuracy, where, "validation_accuracy", "validation accuracy", VALIDATION, kwargs)
+            accuracy.set_ylabel("validation accuracy")
+        self._mark(where)
+        nats.legend()
+        if self.estimator_name is not None:
+            nats.set_title(self.estimator_name)
+        self.ax_[-1].set_xlabel(x)
+        if x == "iteration":
+            self.ax_[-1].xaxis.get_major_locator().set_params(integer=True)
+        return self
+
+    def _axes(self, ax: Any) -> Any:
+        if ax is None:
+            pyplot = import_optional("matplotlib.pyplot", purpose="LearningCurve")
+            heights = [1.0] if self.validation_accuracy is None else [1.6, 1.0]
+            size = (6.4, 1.2 + 2.2 * sum(heights))
+            options = {"sharex": True, "squeeze": False, "height_ratios": heights, "layout": "constrained"}
+            return pyplot.subplots(len(heights), figsize=size, **options)[1][:, 0]
+        axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        if len(axes) > 2:
+            raise ValueError(f"ax must be one or two axes, for nats and for the accuracy, got {len(axes)}.")
+        return axes
+
+    def _draw(self, ax: Any, where: Any, name: str, label: str, style: dict[str, Any], kwargs: dict[str, Any]) -> None:
+        values = getattr(self, name)
+        if values is None:
+            return
+        marker = {"marker": "o", "markersize": 3.5} if len(where) <= MAX_MARKED else {}
+        (self.lines_[name],) = ax.plot(where, values, **{**style, **marker, "label": label, **kwargs})
+
+    def _mark(self, where: Any) -> None:
+        """Mark the iteration that was kept in every panel."""
+        if self.best_iteration is None:
+            return
+        kept = where[self.best_iteration - 1] if self.best_iteration else 0.0
+        for i, ax in enumerate(self.ax_):
+            ax.axvline(kept, zorder=0, **KEPT, **({"label": f"kept: iteration {self.best_iteration}"} if i == 0 else {}))
