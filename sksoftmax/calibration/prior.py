@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 
 from ..losses import Targets
-from ..targets import make_targets
+from ..targets import weigh_classes
 from ._base import Calibrator
 
 
@@ -96,8 +96,7 @@ class PriorCorrection(Calibrator):
 
     def _log_weight(self, mass: NDArray[np.float64]) -> NDArray[np.float64]:
         each = np.arange(len(mass), dtype=np.int32)
-        targets, _ = make_targets(self.classes_, mass, self.class_weight, labels=each)
-        weight = np.asarray(targets.class_weight)
+        weight = np.asarray(weigh_classes(self.classes_, mass, self.class_weight, labels=each))
         if not np.all(weight > 0):
             lacking = self.classes_[np.flatnonzero(weight == 0)[0]]
             raise ValueError(f"class_weight={self.class_weight!r} gives class {lacking!r} no weight: it cannot be taken back.")
