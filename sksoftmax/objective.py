@@ -244,8 +244,8 @@ class Objective:
 
     @property
     def shift_invariant(self) -> bool:
-        """Whether adding one vector to every class's parameters leaves the loss as it is."""
-        return self._loss.shift_invariant
+        """Whether adding one vector to every class's parameters leaves the loss as it is, and their mean is best zero."""
+        return self._loss.shift_invariant and (self._alpha == 0 or self._penalty.uniform)
 
     @cached_property
     def _curvature(self) -> ClassCurvature:
@@ -272,16 +272,22 @@ class Objective:
         blocks = self._curvature.blocks(*self._kernel_params(params), shared=shared, stride=stride)
         if self._alpha > 0:
             diagonal = np.arange(len(self._curvature.columns))
-            blocks[:, diagonal, diagonal] += self._alpha * self._penalty.hessian_diagonal(len(diagonal))
+            penalised = self._penalty_diagonal()
+            blocks[:, diagonal, diagonal] += penalised.mean(axis=0) if shared else penalised
         return blocks
 
     def class_diagonals(self, params: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the curvature at params along the columns v of basis, (head_width, m), for each class: (n_logits, m)."""
         diagonals = self._curvature.diagonals(*self._kernel_params(params), basis)
         if self._alpha > 0:
-            penalised = basis[: len(self._curvature.columns)]
-            diagonals += self._alpha * self._penalty.hessian_diagonal(len(penalised)) @ penalised**2
+            diagonals += self._penalty_diagonal() @ basis[: len(self._curvature.columns)] ** 2
         return diagonals
+
+    def _penalty_diagonal(self) -> NDArray[np.float64]:
+        """Return the penalty's curvature by the coefficients of the head, (n_logits, columns of the head)."""
+        diagonal = np.zeros(self.n_params)
+        diagonal[: self.n_coef] = self._alpha * self._penalty.hessian_diagonal(self.n_coef)
+        return self.head(diagonal)[:, : len(self._curvature.columns)]
 
     def gram(self) -> NDArray[np.float64]:
         """Return the weighted Gram matrix of the head's columns and the intercept's ones; not to be modified."""
@@ -319,7 +325,7 @@ class Objective:
 
     def centre(self, vector: NDArray[np.float64]) -> None:
         """Take from vector its mean over the classes, where the loss does not feel it."""
-        if not self._loss.shift_invariant:
+        if not self.shift_invariant:
             return
         coef, intercept = self._split(vector)
         if self._rows.class_major:
@@ -341,7 +347,7 @@ class Objective:
         the Newton step, and makes the matrix invertible also in floating point: the penalty's own curvature along the shifts,
         which may be 1e-2 beside 1e16 of large columns, would be lost in rounding.
         """
-        if not self._loss.shift_invariant:
+        if not self.shift_invariant:
             return
         positions = self._positions()
         curvature = hessian[positions, positions].mean(axis=0) / self.n_logits

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 
 class Penalty(ABC):
-    """Contract of every penalty on a flat float64 vector of coefficients."""
+    """Contract of every penalty on a flat float64 vector of coefficients.
+
+    Attributes
+    ----------
+    uniform : bool
+        Whether all coefficients are weighed alike around zero, so that those of all classes have no mean at an optimum.
+    """
+
+    uniform = True
 
     @abstractmethod
     def value(self, coef: NDArray[np.float64]) -> float:
@@ -56,6 +64,45 @@ class L2(Penalty):
 
     def hessian_diagonal(self, n_coef: int) -> NDArray[np.float64]:
         return np.ones(n_coef)
+
+
+class PriorL2(Penalty):
+    r"""Half the weighted squared distance from a prior mean, :math:`\tfrac{1}{2} \sum_j \lambda_j (w_j - m_j)^2`.
+
+    The negative logarithm of a Gaussian prior with mean m and precisions :math:`\lambda`. It needs arrays as long as the
+    coefficients and has no place in the table: estimators make it (``calibration``).
+
+    Source: Hoerl & Kennard (1970), "Ridge Regression", section 5, where m is zero.
+
+    Parameters
+    ----------
+    mean, weight : ndarray of shape (n_coef,), float64
+        In the order of the coefficients; weights are not negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftmax.penalties import PriorL2
+    >>> PriorL2(mean=np.array([1.0, 0.0]), weight=np.array([1.0, 10.0])).value(np.array([3.0, 2.0]))
+    22.0
+    """
+
+    uniform = False
+
+    def __init__(self, mean: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
+        self.mean, self.weight = mean, weight
+
+    def value(self, coef: NDArray[np.float64]) -> float:
+        return 0.5 * float(self.weight @ np.square(coef - self.mean))
+
+    def gradient(self, coef: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.weight * (coef - self.mean)
+
+    def hessian_product(self, direction: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.weight * direction
+
+    def hessian_diagonal(self, n_coef: int) -> NDArray[np.float64]:
+        return self.weight
 
 
 PENALTIES: dict[str, type[Penalty]] = {"l2": L2}

@@ -126,11 +126,88 @@ def beta(logits, target, weight, new):
     return np.column_stack([np.zeros(len(line)), line])
 
 
+def mixed_log_proba(logits, temperature, mixing):
+    """Log-probabilities at a temperature, mixed with equal ones; −inf becomes the least logarithm of a normal number."""
+    proba = (1 - mixing) * np.exp(log_softmax(logits / temperature, axis=1)) + mixing / logits.shape[1]
+    exact = log_softmax(logits / temperature, axis=1)
+    with np.errstate(divide="ignore"):
+        return np.maximum(exact if mixing == 0 else np.log(proba), np.log(np.finfo(float).tiny))
+
+
+def ridge_objective(z, target, weight, coef, intercept, ridge):
+    """Mean loss of z @ coef.T + intercept plus ridge times squared deviations of coef | intercept from the identity."""
+    deviation = np.column_stack([coef - np.eye(len(coef)), intercept])
+    return mean_loss(z @ coef.T + intercept, target, weight) + np.sum(ridge * deviation**2)
+
+
+def ridge_minimum(z, target, weight, ridge, basis):
+    """Coef and intercept of the least ridge objective; basis (n_params, K, K + 1) spans their deviations."""
+    n_classes = z.shape[1]
+    design = np.column_stack([z, np.ones(len(z))])
+
+    def value_and_gradient(params):
+        deviation = np.tensordot(params, basis, axes=1)
+        logits = design @ deviation.T + z
+        proba = np.exp(log_softmax(logits, axis=1))
+        mass = target.sum(axis=1, keepdims=True)
+        slope = (weight[:, None] * (mass * proba - target)).T @ design / weight.sum() + 2 * ridge * deviation
+        return mean_loss(logits, target, weight) + np.sum(ridge * deviation**2), np.tensordot(basis, slope, axes=2)
+
+    start = np.zeros(len(basis))
+    params = minimize(value_and_gradient, start, jac=True, method="BFGS", options={"gtol": 1e-11, "maxiter": 2000}).x
+    deviation = np.tensordot(params, basis, axes=1)
+    return np.eye(n_classes) + deviation[:, :-1], deviation[:, -1]
+
+
+def scaling_parts(shape, n_classes):
+    """Basis of the deviations, and the weights of the squares less K/n and the strength."""
+    ridge = np.full((n_classes, n_classes + 1), n_classes - 1.0)
+    ridge[:, -1] = ridge[range(n_classes), range(n_classes)] = 1
+    basis = np.eye(n_classes * (n_classes + 1)).reshape(-1, n_classes, n_classes + 1)
+    if shape == "matrix":
+        return basis, ridge
+    diagonal = [basis[k * (n_classes + 1) + k] for k in range(n_classes)]
+    intercept = [basis[k * (n_classes + 1) + n_classes] for k in range(n_classes)]
+    if shape == "diagonal":
+        return np.array(diagonal + intercept), ridge
+    ridge[range(n_classes), range(n_classes)] = 1 / n_classes  # the one factor counts once
+    return np.array([np.sum(diagonal, axis=0), *intercept]), ridge
+
+
+def scaling(shape, strength, *, mixes):
+    """A calibrator by ridge regression after the best temperature."""
+
+    def calibrate(logits, target, weight, new):
+        n_classes, total = logits.shape[1], weight.sum()
+        best, mixing = best_temperature(logits, target, weight), mixes / (total + 1)
+        basis, ridge = scaling_parts(shape, n_classes)
+        z = mixed_log_proba(logits, best, mixing)
+        coef, intercept = ridge_minimum(z, target, weight, strength * n_classes / total * ridge, basis)
+        return mixed_log_proba(new, best, mixing) @ coef.T + intercept
+
+    return calibrate
+
+
+def dirichlet(logits, target, weight, new, off_diagonal=10.0):
+    n_classes = logits.shape[1]
+    basis, ridge = scaling_parts("matrix", n_classes)
+    ridge = np.full(ridge.shape, off_diagonal / (n_classes * (n_classes - 1)))
+    ridge[:, -1] = off_diagonal / n_classes
+    ridge[range(n_classes), range(n_classes)] = 1e-5
+    coef, intercept = ridge_minimum(log_softmax(logits, axis=1), target, weight, ridge, basis)
+    return log_softmax(new, axis=1) @ coef.T + intercept
+
+
 CALIBRATORS = {
     "beta": beta,
+    "bias-corrected-temperature": scaling("multiple", 0.01, mixes=False),
+    "dirichlet": dirichlet,
     "ensemble-temperature": ensemble_temperature,
     "isotonic": isotonic,
     "platt": platt,
+    "structured-matrix": scaling("matrix", 1.0, mixes=True),
+    "structured-vector": scaling("diagonal", 1.0, mixes=True),
     "temperature": temperature,
+    "vector": scaling("diagonal", 0.01, mixes=False),
 }
 """Reference of each calibrator in the package's table: calibrator(logits, target, weight, new) -> logits of new."""

@@ -5,26 +5,43 @@ What lives here: the table ``CALIBRATORS`` of their names.
 
 from ._base import Calibrator
 from .beta import BetaCalibration
+from .dirichlet import DirichletCalibration
 from .ensemble import EnsembleTemperatureScaling
 from .one_vs_rest import IsotonicCalibration, PlattScaling
 from .prior import PriorCorrection
+from .scaling import (
+    BiasCorrectedTemperatureScaling,
+    StructuredMatrixScaling,
+    StructuredVectorScaling,
+    VectorScaling,
+)
 from .temperature import TemperatureScaling
 
 CALIBRATORS: dict[str, type[Calibrator]] = {
     "beta": BetaCalibration,
+    "bias-corrected-temperature": BiasCorrectedTemperatureScaling,
+    "dirichlet": DirichletCalibration,
     "ensemble-temperature": EnsembleTemperatureScaling,
     "isotonic": IsotonicCalibration,
     "platt": PlattScaling,
+    "structured-matrix": StructuredMatrixScaling,
+    "structured-vector": StructuredVectorScaling,
     "temperature": TemperatureScaling,
+    "vector": VectorScaling,
 }
 
 __all__ = [
     "CALIBRATORS",
     "BetaCalibration",
+    "BiasCorrectedTemperatureScaling",
     "Calibrator",
+    "DirichletCalibration",
     "EnsembleTemperatureScaling",
     "IsotonicCalibration",
     "PlattScaling",
     "PriorCorrection",
+    "StructuredMatrixScaling",
+    "StructuredVectorScaling",
     "TemperatureScaling",
+    "VectorScaling",
 ]

@@ -1,0 +1,136 @@
+r"""Ridge softmax regressions around the identity, which is what calibrating by scaling is.
+
+.. math:: \min_{W, b} \; \sum_i w_i \, H\bigl(t_i, \mathrm{softmax}(W z_i + b)\bigr)
+          + \sum_{kj} \lambda_{kj} (W_{kj} - I_{kj})^2 + \mu \sum_k b_k^2, \qquad \sum_i w_i = 1
+
+What lives here: the logits z that are regressed on, and the fit for W that is a matrix, a diagonal or one number. What
+doesn't: which of them is which method and how strong its ridge (``scaling``, ``dirichlet``), objectives and solvers, which are
+the package's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+
+from ..blocks import as_rows
+from ..diagonal import DiagonalObjective
+from ..kernels import softmax as kernels
+from ..losses import BoundLoss, CrossEntropy, Targets
+from ..objective import Objective
+from ..penalties import PriorL2
+from ..solvers import BlockLBFGS, NewtonCholesky, Solution, Solver
+from ..threads import thread_pool
+
+Matrix = NDArray[np.float64]
+
+# Of the gradient; the objective is then met to some 1e-10 nats.
+TOL, MAX_ITER = 1e-7, 500
+# Up to here a few Hessians cost less than some tens of passes over the rows.
+NEWTON_PARAMS = 128
+LOWEST_LOG_PROBA = float(np.log(np.finfo(np.float64).tiny))
+# From so many numbers on, a second thread gains more than starting it costs.
+THREADED_SIZE = 2**18
+
+
+def log_proba(logits: NDArray, temperature: float, *, mixing: float = 0.0) -> Matrix:
+    """Return the logarithms of the probabilities at a temperature, mixed with equal ones; finite, float64.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_rows, n_classes), float32 or float64
+        −inf is allowed.
+    temperature : float
+        Positive.
+    mixing : float, default=0.0
+        Share of the equal probabilities, in [0, 1).
+
+    Returns
+    -------
+    log_proba : ndarray of shape (n_rows, n_classes), float64
+        At least ``LOWEST_LOG_PROBA``, where a probability underflows.
+    """
+    # The largest logit first: what is left cannot overflow when a low temperature divides it.
+    scaled = np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64)
+    with np.errstate(over="ignore"):
+        scaled /= temperature
+    if mixing == 0:
+        kernels.log_softmax(scaled, len(scaled))
+        return np.maximum(scaled, LOWEST_LOG_PROBA, out=scaled)
+    kernels.softmax(scaled, len(scaled))
+    scaled *= 1 - mixing
+    scaled += mixing / logits.shape[1]
+    return np.log(scaled, out=scaled)
+
+
+def fit_diagonal(
+    z: Matrix, targets: Targets, *, on_scale: float, on_intercept: float, shared: bool
+) -> tuple[Matrix, Matrix, Solution]:
+    """Return the scales, of shape (n_classes,) or (1,) if shared, the intercept and how they were found.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_rows, n_classes), float64
+    targets : Targets
+    on_scale, on_intercept : float
+        Weights of the squares of scale − 1 and intercept.
+    shared : bool
+        Whether all classes have one scale.
+    """
+    n_classes = z.shape[1]
+    n_scales = 1 if shared else n_classes
+    mean = np.repeat([1.0, 0.0], [n_scales, n_classes])
+    weight = np.repeat([2 * on_scale, 2 * on_intercept], [n_scales, n_classes])
+    with _threads(z) as (pool, n_threads):
+        objective = DiagonalObjective(z, targets, PriorL2(mean, weight), shared=shared, pool=pool, n_threads=n_threads)
+        # No Objective by descent, but it has all that solvers ask of one.
+        like_any_other = cast(Objective, objective)
+        solution = _solver(objective.n_params).solve(like_any_other, mean, tol=TOL, max_iter=MAX_ITER)
+    scale, intercept = objective.split(solution.params)
+    return scale, intercept, solution
+
+
+def fit_matrix(
+    z: Matrix, targets: Targets, *, on_diagonal: float, off_diagonal: float, on_intercept: float
+) -> tuple[Matrix, Matrix, Solution]:
+    """Return the matrix, the intercept and how they were found; parameters as those of ``fit_diagonal``."""
+    n_classes = z.shape[1]
+    identity = np.eye(n_classes, n_classes + 1)
+    weight = np.full(identity.shape, 2 * off_diagonal)
+    weight[identity == 1] = 2 * on_diagonal
+    weight[:, -1] = 2 * on_intercept
+    # An intercept that is penalised is the coefficient of a column of ones.
+    design = np.ones((len(z), n_classes + 1))
+    design[:, :-1] = z
+    with _threads(design) as (pool, n_threads):
+        penalty = PriorL2(identity.ravel(), weight.ravel())
+        objective = Objective(
+            as_rows(design), all_logits(targets), penalty, 1.0, fit_intercept=False, pool=pool, n_threads=n_threads
+        )
+        solution = _solver(objective.n_params).solve(objective, identity.ravel(), tol=TOL, max_iter=MAX_ITER)
+    both = solution.params.reshape(identity.shape)
+    return both[:, :-1].copy(), both[:, -1].copy(), solution
+
+
+def all_logits(targets: Targets) -> BoundLoss:
+    """Return the cross-entropy with a logit for each class also where there are two: a map of logits has as many."""
+    bound = CrossEntropy().bind(targets)
+    bound.n_logits, bound.shift_invariant = targets.n_classes, True
+    return bound
+
+
+def _solver(n_params: int) -> Solver:
+    return NewtonCholesky() if n_params <= NEWTON_PARAMS else BlockLBFGS()
+
+
+@contextmanager
+def _threads(array: NDArray) -> Iterator[tuple[ThreadPoolExecutor | None, int]]:
+    n_threads = _openmp_effective_n_threads() if array.size >= THREADED_SIZE else 1
+    with thread_pool(n_threads) as pool:
+        yield pool, n_threads

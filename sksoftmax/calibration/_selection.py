@@ -1,0 +1,109 @@
+r"""Choosing among calibrators by the cross-entropy of rows that they were not fitted on.
+
+What lives here: folds, losses out of them, and the one-standard-error rule. What doesn't: the candidates (``scaling`` for
+strengths of a ridge, ``automatic`` for methods).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from ..kernels import softmax as kernels
+from ..losses import Targets
+from ._base import Calibrator
+
+N_FOLDS = 5
+NO_SMOOTHING = 0.0
+
+
+def subset(targets: Targets, rows: NDArray) -> tuple[Targets, float]:
+    """Return the targets of some rows, with weights that sum to one, and the share of the weight that they had."""
+    weight = targets.weight[rows]
+    share = float(weight.sum())
+    labels = None if targets.labels is None else targets.labels[rows]
+    proba = None if targets.proba is None else targets.proba[rows]
+    return replace(targets, weight=weight / share, labels=labels, proba=proba), share
+
+
+def row_losses(logits: NDArray, targets: Targets) -> NDArray[np.float64]:
+    """Return each row's cross-entropy in nats, of float64."""
+    scratch, losses = logits.astype(np.float64), np.empty(len(logits))
+    weight, end = targets.weight, len(logits)
+    if targets.labels is not None:
+        kernels.cross_entropy_labels(scratch, targets.labels, weight, 0, end, NO_SMOOTHING, losses)
+    else:
+        kernels.cross_entropy_proba(scratch, targets.proba, targets.class_weight, weight, 0, end, NO_SMOOTHING, losses)
+    return losses
+
+
+def folds(targets: Targets, n_folds: int = N_FOLDS) -> NDArray[np.intp]:
+    """Return each row's fold: rows of a class are dealt in turn, those of no weight to fold -1.
+
+    In their own order, without chance; sorted data are no harm.
+    """
+    fold = np.full(len(targets.weight), -1)
+    counted = np.flatnonzero(targets.weight > 0)
+    labels = targets.labels if targets.labels is not None else targets.proba.argmax(axis=1)  # type: ignore[union-attr]
+    by_class = counted[np.argsort(labels[counted], kind="stable")]
+    fold[by_class] = np.arange(len(by_class)) % min(n_folds, len(by_class))
+    return fold
+
+
+def out_of_fold_losses(
+    candidates: Sequence[Calibrator], logits: NDArray, targets: Targets, total_weight: float
+) -> NDArray[np.float64]:
+    """Return the cross-entropy of every row after each candidate was fitted to the other folds, (n_candidates, n_rows).
+
+    Rows without weight, and all where there is but one row, have zeros.
+    """
+    losses = np.zeros((len(candidates), len(logits)))
+    fold = folds(targets)
+    for held_out in range(fold.max() + 1) if fold.max() > 0 else ():
+        inside, outside = np.flatnonzero((fold >= 0) & (fold != held_out)), np.flatnonzero(fold == held_out)
+        its_targets, share = subset(targets, inside)
+        other_targets, _ = subset(targets, outside)
+        rows, others = logits[inside], logits[outside]
+        for k, candidate in enumerate(candidates):
+            with warnings.catch_warnings():  # what the fit to all rows does is the caller's concern
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                fitted = candidate._fit(rows, its_targets, share * total_weight)
+            candidate.__dict__.update(fitted)
+            losses[k, outside] = row_losses(candidate._transform(others), other_targets)
+    return losses
+
+
+def standard_error(differences: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """Return the standard error of the weighted mean of rows, weights summing to one."""
+    mean = float(weight @ differences)
+    return float(np.sqrt(np.square(weight) @ np.square(differences - mean)))
+
+
+def one_standard_error(losses: NDArray[np.float64], weight: NDArray[np.float64], default: int) -> int:
+    """Return the candidate nearest to the default whose mean loss exceeds the least by no more than a standard error.
+
+    Candidates are ordered: from the best one towards the default, the farthest that cannot be told from the best is taken.
+    The error is that of the rows' differences, which is smaller than that of the losses themselves.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n_candidates, n_rows)
+    weight : ndarray of shape (n_rows,)
+        Summing to one.
+    default : int
+
+    References
+    ----------
+    Breiman, Friedman, Olshen & Stone (1984), "Classification and Regression Trees", section 3.4.3.
+    """
+    best = int(np.argmin(losses @ weight))
+    for candidate in range(default, best, 1 if best > default else -1):
+        excess = losses[candidate] - losses[best]
+        if weight @ excess <= standard_error(excess, weight):
+            return candidate
+    return best
