@@ -232,22 +232,40 @@ def test_a_probability_of_zero_for_the_true_class_has_a_logit(three):
         for method in ("predict_log_proba", "predict_proba")
     )
     assert np.isfinite([log_proba.cross_entropy_before_, log_proba.cross_entropy_after_]).all()
-    assert log_proba.cross_entropy_after_ < 1.1 < log_proba.cross_entropy_before_
+    assert log_proba.cross_entropy_after_ < 1.1
     assert_array_equal(log_proba.predict_proba(X), proba.predict_proba(X))
 
 
-def test_zero_stays_the_lowest_of_a_row():
+def test_zero_counts_as_a_third_of_the_least_and_stays_the_lowest_of_a_row():
     class Told(ClassifierMixin, BaseEstimator):
         classes_ = np.arange(3)
 
-        def predict_log_proba(self, X):
+        def predict_proba(self, X):
             return X
 
-    X = np.array([[-300.0, 0.0, -np.inf], [0.0, -1.0, -np.inf], [-2.0, 0.0, -3.0]])
-    clf = CalibratedClassifier(Told(), cv="prefit").fit(X[[0, 1, 2, 2, 1]], [1, 1, 1, 2, 0])
-    logits = clf.decision_function(X) * clf.calibrator_.temperature_
-    assert_allclose(logits[0], [-300, 0, -300])
-    assert_allclose(logits[1], [0, -1, np.log(np.finfo(float).eps)])
+    X = np.array([[0.6, 0.3, 0.1], [0.9, 0.1, 0.0], [0.1, 0.9, 0.0], [0.2, 0.6, 0.2], [0.5, 0.2, 0.3]])
+    clf = CalibratedClassifier(Told(), cv="prefit").fit(X, [0, 0, 1, 2, 1])
+    new = np.array([[0.5, 0.5, 0.0], [0.98, 0.02, 0.0]])
+    logits = clf.decision_function(new) * clf.calibrator_.temperature_
+    assert_allclose(logits, np.log([[0.5, 0.5, 0.1 / 3], [0.98, 0.02, 0.02]]), rtol=1e-12)
+    filled = np.where(X > 0, X, 0.1 / 3)
+    expected = TemperatureScaling().fit(np.log(filled), [0, 0, 1, 2, 1])
+    assert clf.calibrator_.temperature_ == pytest.approx(expected.temperature_, rel=1e-9)
+
+
+@pytest.mark.parametrize("estimator", [KNeighborsClassifier(10), RandomForestClassifier(20, random_state=0)], ids=repr)
+def test_zeros_of_forests_and_neighbours_do_not_decide_the_fit(estimator):
+    X, y = load_digits(return_X_y=True)
+    X, y, X_test, y_test = X[:900], y[:900], X[900:], y[900:]
+    clf = TemperatureScalingCalibrator(estimator, cv=3).fit(X, y)
+    rare = np.log(np.finfo(float).eps)  # what scikit-learn takes for the logarithm of zero
+    with np.errstate(divide="ignore"):
+        logits = np.maximum(np.log(cross_val_predict(estimator, X, y, cv=3, method="predict_proba")), rare)
+        new = np.maximum(np.log(estimator.fit(X, y).predict_proba(X_test)), rare)
+    other = TemperatureScaling().fit(logits, y).predict_proba(new)
+    assert log_loss(y_test, clf.predict_proba(X_test)) < 1.005 * log_loss(y_test, other)
+    if isinstance(estimator, KNeighborsClassifier):
+        assert log_loss(y_test, clf.predict_proba(X_test)) < 0.8 * log_loss(y_test, other)
 
 
 def test_columns_that_are_not_the_classes_are_an_error(three):
@@ -279,6 +297,19 @@ def test_a_rows_prediction_does_not_depend_on_the_other_rows(ensemble, problem, 
         assert_array_equal(predict(batch), one_at_a_time)
     else:  # the classifiers' own products of matrices are not the same to the last bit
         assert_allclose(predict(batch), one_at_a_time, rtol=1e-9, atol=1e-300)
+
+
+@pytest.mark.parametrize("problem", ["two", "three"])
+@ENSEMBLE
+def test_probabilities_of_zero_leave_decision_values_finite_and_in_order(ensemble, problem, request):
+    X, y = request.getfixturevalue(problem)
+    clf = CalibratedClassifier(GaussianNB(), "isotonic", cv=3, ensemble=ensemble).fit(X, y)
+    proba, logits = clf.predict_proba(10 * X), clf.decision_function(10 * X)
+    assert (proba == 0).any()
+    assert np.isfinite(logits).all()
+    column = proba[:, 1] if problem == "two" else proba[0]
+    assert_array_equal(np.argsort(logits if problem == "two" else logits[0], kind="stable"), np.argsort(column, kind="stable"))
+    assert_array_equal(clf.predict(10 * X), proba.argmax(axis=1))
 
 
 # -- labels --------------------------------------------------------------------------------------------------------------
@@ -374,13 +405,18 @@ def test_folds_whose_training_rows_lack_a_class(ensemble, estimator):
     else:
         rows = np.flatnonzero((y == 20) | (y == 30))
         logits = np.empty((40, 4))
+
+        def fill_zeros(proba, test):
+            own = np.isin(y[test], np.unique(y[~np.isin(np.arange(40), test)]))  # rows that take part
+            return np.log(np.where(proba > 0, proba, proba[own][proba[own] > 0].min() / 3))
+
         with np.errstate(divide="ignore"):
             for train, test in cv.split():
                 fitted = clone(estimator).fit(X[train], y[train])
                 told = clf.calibrated_classifiers_[0].response_method
                 values = getattr(fitted, told)(X[test])
                 logits[np.ix_(test, np.isin(clf.classes_, fitted.classes_))] = (
-                    np.maximum(np.log(values), np.log(np.finfo(float).eps)) if told == "predict_proba" else values
+                    fill_zeros(values, test) if told == "predict_proba" else values
                 )
                 logits[np.ix_(test, ~np.isin(clf.classes_, fitted.classes_))] = -np.inf
         expected = TemperatureScaling().fit(logits[rows], y[rows], classes=clf.classes_)

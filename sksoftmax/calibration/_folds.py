@@ -19,7 +19,16 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from ._base import Calibrator
-from ._logits import align, choose_response_method, fitted_classes, log_proba_of, one_column, read_logits
+from ._logits import (
+    align,
+    choose_response_method,
+    fill_zeros,
+    fitted_classes,
+    log_proba_of,
+    logit_of_zero,
+    one_column,
+    read_logits,
+)
 
 
 @dataclass(frozen=True)
@@ -35,17 +44,20 @@ class CalibratedModel:
         Of the whole training set; a fold may lack some, and gives them probability 0.
     response_method : str
         The estimator's method that logits are read from.
+    zero : float
+        The logit that a probability of zero counts as, learnt from the calibration rows; −inf for decision values.
     """
 
     estimator: Any
     calibrator: Calibrator
     classes: NDArray
     response_method: str
+    zero: float
 
     def logits(self, X: Any) -> NDArray:
         """Return the classifier's logits, not calibrated."""
-        own = fitted_classes(self.estimator)
-        return align(read_logits(self.estimator, X, self.response_method), own, self.calibrator.classes_)
+        logits = fill_zeros(read_logits(self.estimator, X, self.response_method), self.zero)
+        return align(logits, fitted_classes(self.estimator), self.calibrator.classes_)
 
     def decision_function(self, X: Any) -> NDArray:
         """Return calibrated logits of the calibrator's classes, one column for two classes."""
@@ -75,6 +87,8 @@ class Fold:
         The test rows whose class is one of these; only they can calibrate.
     logits : ndarray of shape (n_rows,) or (n_rows, n_classes)
         Theirs.
+    zero : float
+        What a probability of zero counts as among them; −inf for decision values, which are no probabilities.
     """
 
     estimator: Any
@@ -82,6 +96,7 @@ class Fold:
     response_method: str
     rows: NDArray
     logits: NDArray
+    zero: float
 
 
 def fit_folds(
@@ -110,24 +125,23 @@ def _fit_fold(estimator: Any, X: Any, y: NDArray, train: Any, test: Any, params:
     if not len(test):
         raise ValueError(f"No test row of a fold is of one of the classes {classes} in its training rows: shuffle the folds.")
     X_test, _ = _safe_split(estimator, X, None, test, train)
-    method = choose_response_method(estimator, response_method)
-    return Fold(estimator, classes, method, test, read_logits(estimator, X_test, method))
+    return read_fold(estimator, X_test, test, response_method)
 
 
-def join_folds(folds: list[Fold], classes: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the row numbers and logits of all folds' test rows, in the order of the rows."""
+def read_fold(estimator: Any, X: Any, rows: NDArray, response_method: str) -> Fold:
+    """Return what a fitted classifier tells of X, the rows of these numbers."""
+    classes, method = fitted_classes(estimator), choose_response_method(estimator, response_method)
+    logits = read_logits(estimator, X, method)
+    zero = -np.inf if method == "decision_function" else logit_of_zero(logits)
+    return Fold(estimator, classes, method, rows, fill_zeros(logits, zero), zero)
+
+
+def join_folds(estimator: Any, folds: list[Fold], classes: NDArray) -> Fold:
+    """Return all folds' test rows, in the order of the rows, as one fold of the classifier that is fitted to all rows."""
     rows = np.concatenate([fold.rows for fold in folds])
     logits = np.concatenate([align(fold.logits, fold.classes, classes) for fold in folds])
     order = np.argsort(rows, kind="stable")
-    return rows[order], logits[order]
-
-
-def fit_calibrator(
-    calibrator: Calibrator, X: Any, y: NDArray, rows: NDArray, logits: NDArray, classes: NDArray, params: dict[str, Any]
-) -> Calibrator:
-    """Return a copy of the calibrator fitted to logits of some rows."""
-    params = _check_method_params(X, params=params, indices=rows)
-    return clone(calibrator).fit(logits, y[rows], classes=classes, **params)
+    return Fold(estimator, classes, folds[0].response_method, rows[order], logits[order], min(fold.zero for fold in folds))
 
 
 @dataclass
@@ -138,13 +152,27 @@ class CrossEntropies:
     after: float = 0.0
     weight: float = 0.0
 
-    def add(self, calibrator: Calibrator, logits: NDArray, y: NDArray, weight: NDArray) -> None:
-        """Add rows and their logits."""
-        place = {name: k for k, name in enumerate(calibrator.classes_.tolist())}
-        labels = np.array([place[name] for name in y.tolist()])
-        self.before -= float(weight @ log_proba_of(logits, labels))
-        self.after -= float(weight @ calibrator.predict_log_proba(logits)[np.arange(len(labels)), labels])
-        self.weight += float(weight.sum())
+
+def calibrate(
+    calibrator: Calibrator,
+    fold: Fold,
+    X: Any,
+    y: NDArray,
+    weight: NDArray,
+    classes: NDArray,
+    params: dict[str, Any],
+    report: CrossEntropies,
+) -> CalibratedModel:
+    """Return the fold's classifier with a copy of the calibrator fitted to its logits, and add to the report."""
+    y, weight = y[fold.rows], weight[fold.rows]
+    params = _check_method_params(X, params=params, indices=fold.rows)
+    fitted = clone(calibrator).fit(fold.logits, y, classes=fold.classes, **params)
+    place = {name: k for k, name in enumerate(fold.classes.tolist())}
+    labels = np.array([place[name] for name in y.tolist()])
+    report.before -= float(weight @ log_proba_of(fold.logits, labels))
+    report.after -= float(weight @ fitted.predict_log_proba(fold.logits)[np.arange(len(labels)), labels])
+    report.weight += float(weight.sum())
+    return CalibratedModel(fold.estimator, fitted, classes, fold.response_method, fold.zero)
 
 
 def _row_numbers(indices: Any, n_rows: int) -> NDArray:

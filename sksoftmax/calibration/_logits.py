@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..functional import log_softmax
-from ._base import PROBA_FLOOR
 
 RESPONSE_METHODS = ("decision_function", "predict_log_proba", "predict_proba")
-LOG_FLOOR = float(np.log(PROBA_FLOOR))
+ZERO_SHARE = 1 / 3
+"""A probability of zero counts as this share of the least one above zero: what m votes are silent on has about 1 / (3 m)."""
 
 
 def choose_response_method(estimator: Any, response_method: str) -> str:
@@ -53,8 +53,7 @@ def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
     """Return what a fitted classifier's method tells about X, as logits.
 
     Decision values and log-probabilities count as logits, of probabilities the logarithm is taken. What the method is
-    decides, never the values: a row's logits do not depend on the other rows. Zero probabilities count as ``PROBA_FLOOR``,
-    or as the row's lowest probability other than zero if that is less.
+    decides, never the values: a row's logits do not depend on the other rows.
 
     Parameters
     ----------
@@ -67,7 +66,8 @@ def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
     Returns
     -------
     logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float32 or float64
-        One-dimensional if the method gives one number a row, the logit of the second of two classes.
+        One-dimensional if the method gives one number a row, the logit of the second of two classes. −inf where a
+        probability is zero: see ``fill_zeros``.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
             f"{type(estimator).__name__}.{method} must give a column for each of the {n_classes} classes, "
             f"got shape {logits.shape}."
         )
-    return logits if method == "decision_function" else _finite(logits)
+    return logits
 
 
 def two_columns(logits: NDArray) -> NDArray:
@@ -115,10 +115,18 @@ def log_proba_of(logits: NDArray, labels: NDArray) -> NDArray[np.float64]:
     return log_softmax(two_columns(logits))[np.arange(len(labels)), labels].astype(np.float64)
 
 
-def _finite(log_proba: NDArray) -> NDArray:
-    """Return log-probabilities with a number for −inf: below the row's others, and at most that of ``PROBA_FLOOR``."""
-    impossible = np.isneginf(log_proba)
-    if not impossible.any():
-        return log_proba
-    lowest = np.where(impossible, 0, log_proba).min(axis=1, keepdims=True)
-    return np.where(impossible, np.minimum(lowest, LOG_FLOOR).astype(log_proba.dtype), log_proba)
+def logit_of_zero(logits: NDArray) -> float:
+    """Return what a probability of zero counts as, given the log-probabilities of rows that calibrate."""
+    return float(np.min(logits, where=np.isfinite(logits), initial=0.0) + np.log(ZERO_SHARE))
+
+
+def fill_zeros(logits: NDArray, zero: float) -> NDArray:
+    """Return log-probabilities with a number for −inf: ``zero``, or the row's lowest if that is lower still.
+
+    Forests and neighbours give zeros to what is merely rare. Far too low a number for them would decide the fit alone.
+    """
+    impossible = np.isneginf(logits)
+    if zero == -np.inf or not impossible.any():
+        return logits
+    lowest = np.where(impossible, 0, logits).min(axis=-1, keepdims=True)
+    return np.where(impossible, np.minimum(lowest, zero).astype(logits.dtype), logits)

@@ -26,8 +26,10 @@ from ..classifier import SoftmaxRegressionClassifier
 from ..functional import logsumexp
 from ..targets import check_labels, check_sample_weight, is_proba
 from . import CALIBRATORS, Calibrator
-from ._folds import CalibratedModel, CrossEntropies, fit_calibrator, fit_folds, join_folds
-from ._logits import RESPONSE_METHODS, choose_response_method, fitted_classes, one_column, read_logits
+from ._folds import CalibratedModel, CrossEntropies, Fold, calibrate, fit_folds, join_folds, read_fold
+from ._logits import RESPONSE_METHODS, fitted_classes, one_column
+
+CERTAIN = 1e10
 
 
 class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -59,8 +61,8 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ``cv="prefit"``, which has one of each.
     response_method : {"auto", "decision_function", "predict_log_proba", "predict_proba"}, default="auto"
         Which of the classifier's methods gives the logits; "auto" takes the first of these that it has. Decision values and
-        log-probabilities are taken as they are, of probabilities the logarithm; zeros count as 2.2e-16. Never guessed from
-        values.
+        log-probabilities are taken as they are, of probabilities the logarithm. Never guessed from values. Probabilities of
+        zero, as of forests and neighbours, count as a third of the least one above zero among the calibration rows.
     n_jobs : int, default=None
         Folds fitted at a time, as joblib has it.
 
@@ -185,43 +187,22 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         report = CrossEntropies()
         if self._is_prefit(estimator):
             classes = fitted_classes(estimator)
-            method = choose_response_method(estimator, self.response_method)
-            logits = read_logits(estimator, X, method)
-            fitted = fit_calibrator(calibrator, X, y, np.arange(len(y)), logits, classes, routed.calibrator.fit)
-            report.add(fitted, logits, y, weight)
-            models = [CalibratedModel(estimator, fitted, classes, method)]
+            folds = [read_fold(estimator, X, np.arange(len(y)), self.response_method)]
         else:
             classes, _ = check_labels(y)
-            models = self._cross_validated(estimator, calibrator, X, y, weight, classes, routed, report)
+            folds = self._cross_validated(estimator, X, y, classes, routed)
+        models = [calibrate(calibrator, fold, X, y, weight, classes, routed.calibrator.fit, report) for fold in folds]
         self._keep(classes, models, report, ensemble=self._is_ensemble(estimator))
         return self
 
-    def _cross_validated(
-        self,
-        estimator: Any,
-        calibrator: Calibrator,
-        X: Any,
-        y: NDArray,
-        weight: NDArray,
-        classes: NDArray,
-        routed: Bunch,
-        report: CrossEntropies,
-    ) -> list[CalibratedModel]:
+    def _cross_validated(self, estimator: Any, X: Any, y: NDArray, classes: NDArray, routed: Any) -> list[Fold]:
+        """Return what calibrators are fitted to: a fold each, or all folds' test rows as one."""
         splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split))
         params = routed.estimator.fit
         folds = fit_folds(estimator, X, y, splits, params, self.response_method, self.n_jobs)
         if self._is_ensemble(estimator):
-            models = []
-            for fold in folds:
-                fitted = fit_calibrator(calibrator, X, y, fold.rows, fold.logits, fold.classes, routed.calibrator.fit)
-                report.add(fitted, fold.logits, y[fold.rows], weight[fold.rows])
-                models.append(CalibratedModel(fold.estimator, fitted, classes, fold.response_method))
-            return models
-        rows, logits = join_folds(folds, classes)
-        fitted = fit_calibrator(calibrator, X, y, rows, logits, classes, routed.calibrator.fit)
-        report.add(fitted, logits, y[rows], weight[rows])
-        whole = clone(estimator).fit(X, y, **params)
-        return [CalibratedModel(whole, fitted, classes, folds[0].response_method)]
+            return folds
+        return [join_folds(clone(estimator).fit(X, y, **params), folds, classes)]
 
     def _keep(self, classes: NDArray, models: list[CalibratedModel], report: CrossEntropies, *, ensemble: bool) -> None:
         for name in ("estimator_", "calibrator_", "n_features_in_", "feature_names_in_"):
@@ -318,11 +299,14 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes that of ``classes_[1]`` over that of ``classes_[0]``. The same for a row whatever the others.
+            Finite, as scikit-learn's scorers want them: where a probability is 0, as isotonic regression has it, ±1e10.
         """
         check_is_fitted(self)
         if len(self.calibrated_classifiers_) == 1:
-            return self.calibrated_classifiers_[0].decision_function(X)
-        return one_column(self.predict_log_proba(X))
+            logits = self.calibrated_classifiers_[0].decision_function(X)
+        else:
+            logits = one_column(self.predict_log_proba(X))
+        return np.nan_to_num(logits, copy=False, nan=np.nan, posinf=CERTAIN, neginf=-CERTAIN)
 
     def predict_log_proba(self, X: Any) -> NDArray:
         """Return logarithms of calibrated class probabilities, in nats.
