@@ -31,6 +31,7 @@ from .objective import Objective
 from .penalties import PENALTIES
 from .progress import CallbackSupportMixin, FitProgress
 from .solvers import LBFGS, SOLVERS, NewtonCG, Solution, Solver, choose_solver
+from .sphere import SphereObjective
 from .targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, weigh_classes
 from .threads import thread_pool
 from .validation import Sample, ValidationSet, check_validation_data
@@ -61,7 +62,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         Inverse strength of the penalty, in (0, inf]; ``np.inf`` means none.
     l1_ratio : float, default=0.0
         Share of L1 in the penalty. Only 0.0 is implemented yet.
-    loss : {"cross_entropy", "focal", "hinge", "logit_adjusted", "margin"} or loss object, default="cross_entropy"
+    loss : {"cosine", "cross_entropy", "focal", "hinge", "logit_adjusted", "margin"} or loss object, default="cross_entropy"
         What is minimised; ``sksoftmax.losses.CrossEntropy(label_smoothing=0.1)`` has its parameters searched as
         ``loss__label_smoothing``. See ``sksoftmax.losses``.
     solver : {"auto", "block-lbfgs", "lbfgs", "newton-cg", "newton-cholesky"} or solver object, default="auto"
@@ -251,14 +252,17 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             sample, held_out = sample.split(classes, self.validation_fraction, self.random_state)
         targets, total_weight = make_targets(classes, sample.weight, class_weight, **sample.encoded)
         loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
-        rows, bound = as_rows(sample.X), loss.bind(targets)
+        bound = loss.bind(targets)
+        sample = sample._replace(X=loss.prepare(sample.X))
+        rows = as_rows(sample.X)
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
         with thread_pool(n_threads) as pool:
             if RotatedRows.is_worth_it(rows) and not self._feels_rotation():
                 rows = RotatedRows(sample.X)
             threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
             alpha = 1 / (self.C * total_weight)
-            objective = Objective(rows, bound, PENALTIES["l2"](), alpha, fit_intercept=self.fit_intercept, **threads)
+            kind = SphereObjective if bound.on_sphere else Objective
+            objective = kind(rows, bound, PENALTIES["l2"](), alpha, fit_intercept=self.fit_intercept, **threads)
 
             def attributes(params: NDArray[np.float64]) -> dict[str, Any]:
                 coef, intercept = objective.unpack(params)
@@ -295,7 +299,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         except ValueError as error:  # all else is checked
             message = f"sample weights and class_weight={self.class_weight!r} leave no weight on any row of the validation set."
             raise ValueError(message) from error
-        return ValidationSet(as_rows(held_out.X), held_out_targets, loss, **threads)
+        return ValidationSet(as_rows(loss.prepare(held_out.X)), held_out_targets, loss, **threads)
 
     def _validate_training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[NDArray, Sample]:
         checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C"}
@@ -437,7 +441,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False)
         dtype = np.result_type(X.dtype, self.coef_.dtype)
-        rows = as_rows(X.astype(dtype, copy=False))
+        rows = as_rows(self.loss_.prepare(X.astype(dtype, copy=False)))
         coef, intercept = self._kernel_coef(rows), self.intercept_.astype(dtype, copy=False)
         return score_rows(rows, coef, intercept, _openmp_effective_n_threads())
 

@@ -55,7 +55,14 @@ class Objective:
     pool : executor or None
         Threads to map over segments of the rows.
     n_threads : int
+
+    Attributes
+    ----------
+    on_sphere : bool
+        Whether weights have unit length, as the loss has it.
     """
+
+    on_sphere = False
 
     def __init__(
         self,
@@ -68,6 +75,8 @@ class Objective:
         pool: ThreadPoolExecutor | None = None,
         n_threads: int = 1,
     ) -> None:
+        if loss.on_sphere != self.on_sphere:
+            raise TypeError(f"{type(self).__name__} is not made for a loss with on_sphere={loss.on_sphere}.")
         self._rows = rows
         self._loss = loss
         self._penalty = penalty

@@ -73,7 +73,16 @@ def hinge(logits, target, margin=1.0, smoothing=0.1):
     return math.fsum(kinks + [u for u in violations if u > 0 and u >= smoothing / 2])
 
 
+def cosine(cosines, target, scale=16.0, margin=0.0, angular_margin=0.0):
+    """Cross-entropy of scaled cosines, the true angle widened and then the margin taken off."""
+    (label,) = np.flatnonzero(target)
+    angle = math.acos(cosines[label]) + angular_margin
+    own = (math.cos(angle) if angle <= math.pi else -2 - math.cos(angle)) - margin
+    return cross_entropy([scale * (own if k == label else z) for k, z in enumerate(cosines)], target)
+
+
 LOSSES = {
+    "cosine": cosine,
     "cross_entropy": cross_entropy,
     "focal": focal,
     "hinge": hinge,

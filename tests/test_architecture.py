@@ -14,7 +14,7 @@ ROOT = Path(sksoftmax.__file__).parent
 FLOORS = [
     {"kernels", "threads", "_optional", "_parameters"},
     {"losses", "penalties", "functional"},
-    {"objective", "diagonal", "curvature", "blocks"},
+    {"objective", "diagonal", "sphere", "curvature", "blocks"},
     {"solvers"},
     {"classifier", "targets", "progress", "metrics", "scorers", "calibration", "validation", "monitor", "interrupts"},
     {"plots"},

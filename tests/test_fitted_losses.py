@@ -6,10 +6,12 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -17,14 +19,15 @@ from sklearn.svm import SVC
 import reference
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.blocks import as_rows
-from sksoftmax.losses import LOSSES, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
+from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import BlockLBFGS, NewtonCG, NewtonCholesky
 from sksoftmax.solvers._base import line_search, rounding_seen
+from sksoftmax.sphere import SphereObjective
 
 HESSIAN_SOLVERS = ["block-lbfgs", "newton-cg", "newton-cholesky"]
-WITHOUT_HESSIAN = [FocalLoss(), HingeLoss(smoothing=0.0)]
+WITHOUT_HESSIAN = [CosineSoftmax(), FocalLoss(), HingeLoss(smoothing=0.0)]
 
 
 def classifier(loss, **options):
@@ -87,7 +90,7 @@ def test_a_row_of_probabilities_counts_as_weighted_copies(problem, rng, loss):
     assert_allclose(soft.decision_function(X), copies.decision_function(X), atol=1e-5)
 
 
-@pytest.mark.parametrize("loss", [MarginLoss(), HingeLoss()], ids=repr)
+@pytest.mark.parametrize("loss", [CosineSoftmax(), MarginLoss(), HingeLoss()], ids=repr)
 def test_labels_only(problem, loss):
     X, y, _ = problem
     clf = SoftmaxRegressionClassifier(loss=loss)
@@ -232,8 +235,8 @@ def test_auto_takes_a_solver_that_works(name, scaled):
     X = StandardScaler().fit_transform(X) if scaled else X
     clf = SoftmaxRegressionClassifier(loss=name).fit(X, y)
     assert clf.converged_
-    assert clf.score(X, y) > 0.9
-    expected = {"focal": "lbfgs", "hinge": "block-lbfgs"}.get(name, "newton-cholesky")
+    assert clf.score(X, y) > (0.8 if name == "cosine" else 0.9)  # the length of a row tells of flowers too
+    expected = {"cosine": "lbfgs", "focal": "lbfgs", "hinge": "block-lbfgs"}.get(name, "newton-cholesky")
     assert clf.solution_.message.startswith(expected)
 
 
@@ -241,6 +244,7 @@ def test_auto_takes_a_solver_that_works(name, scaled):
 def test_searches_reach_a_losss_hyperparameters(name):
     X, y = load_iris(return_X_y=True)
     field, values = {
+        "cosine": ("angular_margin", [0.0, 0.1]),
         "cross_entropy": ("label_smoothing", [0.0, 0.1]),
         "focal": ("gamma", [0.5, 2.0]),
         "hinge": ("margin", [0.5, 1.0]),
@@ -250,6 +254,77 @@ def test_searches_reach_a_losss_hyperparameters(name):
     clf = SoftmaxRegressionClassifier(loss=LOSSES[name]())
     search = GridSearchCV(clf, {f"loss__{field}": values}, cv=2, error_score="raise").fit(X, y)
     assert getattr(search.best_estimator_.loss_, field) == search.best_params_[f"loss__{field}"]
+
+
+# -- weights on the unit sphere ----------------------------------------------------------------------------------------
+
+
+def sphere_objective(X, y, loss, container):
+    weight = np.full(len(y), 1 / len(y))
+    bound = loss.bind(Targets(y.max() + 1, weight, labels=y.astype(np.int32)))
+    return SphereObjective(as_rows(loss.prepare(container(X))), bound, L2(), 0.3, fit_intercept=True)
+
+
+@pytest.mark.parametrize("loss", [CosineSoftmax(), CosineSoftmax(4.0, margin=0.2, angular_margin=0.7)], ids=repr)
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_gradient_on_the_sphere_is_the_slope(problem, rng, loss, container):
+    X, y, _ = problem
+    objective = sphere_objective(X, y, loss, container)
+    params, step = rng.normal(size=objective.n_params), 1e-6
+    _, gradient = objective.value_and_gradient(params)
+    for j, unit in enumerate(np.eye(len(params))):
+        values = [objective.value_and_gradient(params + sign * step * unit)[0] for sign in (1, -1)]
+        assert_allclose(gradient[j], (values[0] - values[1]) / (2 * step), atol=1e-7)
+    coef, intercept = objective.unpack(params)
+    assert_allclose(np.linalg.norm(coef, axis=1), 1)
+    assert not intercept.any()
+    back = objective.pack(coef, intercept)
+    assert_allclose(objective.unpack(back)[0], coef)
+    cosines = X / np.linalg.norm(X, axis=1, keepdims=True) @ coef.T
+    cosines = np.column_stack([-cosines, cosines]) if len(coef) == 1 else cosines
+    rows = zip(cosines, reference.one_hot(y, y.max() + 1), strict=True)
+    expected = [reference.cosine(z, t, *loss.get_params().values()) for z, t in rows]
+    assert_allclose(objective.value_and_gradient(back)[0], np.mean(expected), rtol=1e-12)
+
+
+def test_objectives_know_whether_they_are_on_the_sphere(problem):
+    X, y, _ = problem
+    bound = CosineSoftmax().bind(Targets(y.max() + 1, np.full(len(y), 1 / len(y)), labels=y.astype(np.int32)))
+    with pytest.raises(TypeError, match="Objective is not made for a loss with on_sphere=True"):
+        Objective(as_rows(X), bound, L2(), 0.0, fit_intercept=False)
+    with pytest.raises(ValueError, match="take no steps from minibatches; use solver='lbfgs'"):
+        sphere_objective(X, y, CosineSoftmax(), np.asarray).sample()
+
+
+def test_cosine_softmax_does_not_feel_the_length_of_rows_nor_c(problem, rng):
+    X, y, weight = problem
+    loss = CosineSoftmax(scale=5.0, margin=0.1)
+    clf = classifier(loss, tol=1e-6).fit(X, y, weight)
+    lengths = 10 ** rng.uniform(-3, 3, size=(len(X), 1))
+    other = classifier(loss, tol=1e-6, C=100.0, fit_intercept=False).fit(X * lengths, y, weight)
+    assert_allclose(other.coef_, clf.coef_, atol=1e-8)
+    cosines = clf.decision_function(X * lengths)
+    assert_allclose(cosines, clf.decision_function(X), atol=1e-12)
+    both = np.column_stack([-cosines, cosines]) if cosines.ndim == 1 else cosines
+    assert_allclose(clf.predict_proba(X), [reference.softmax(5.0 * z) for z in both], rtol=1e-10)
+    assert_allclose(np.exp(clf.predict_log_proba(X)), clf.predict_proba(X), rtol=1e-10)
+    assert not clf.intercept_.any()
+    again = clone(clf).set_params(warm_start=True).fit(X, y, weight).fit(X, y, weight)
+    assert again.n_iter_[0] <= 1
+    assert_allclose(again.coef_, clf.coef_, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_cosine_softmax_of_wide_sparse_and_validated_rows(rng, dtype):
+    X = rng.normal(size=(30, 50)).astype(dtype)  # dense rows are rotated
+    y = rng.integers(3, size=30)
+    X[5] = 0
+    loss = CosineSoftmax(scale=4.0)
+    dense, csr = (classifier(loss, tol=1e-5).fit(rows, y, X_val=rows, y_val=y) for rows in (X, sparse.csr_array(X)))
+    assert dense.coef_.dtype == dtype
+    assert_allclose(dense.coef_, csr.coef_, atol=1e-3)
+    assert_allclose(dense.solution_.history[-1].validation_cross_entropy, log_loss(y, dense.predict_proba(X)), rtol=1e-5)
+    assert_allclose(dense.predict_proba(X)[5], 1 / 3, rtol=1e-6)
 
 
 # -- a loss that is not convex -----------------------------------------------------------------------------------------

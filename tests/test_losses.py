@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 
 import reference
 from sksoftmax.blocks import as_rows
 from sksoftmax.kernels import softmax as kernels
-from sksoftmax.losses import LOSSES, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
+from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
 from sksoftmax.penalties import PENALTIES
 
 HYPERPARAMETERS = {
+    "cosine": [{}, {"scale": 3.0, "margin": 0.2}, {"angular_margin": 0.8}],
     "cross_entropy": [{}, {"label_smoothing": 0.1}],
     "focal": [{}, {"gamma": 0.0}, {"gamma": 0.5}],
     "hinge": [{}, {"margin": 2.0, "smoothing": 3.0}, {"smoothing": 0.0}],
@@ -45,8 +47,10 @@ def value_and_gradient(bound, logits):
     return value, out[0].T
 
 
-def both_logits(logits):
-    return np.column_stack([np.zeros(len(logits)), logits]) if logits.shape[1] == 1 else logits
+def both_logits(logits, *, opposite=False):
+    if logits.shape[1] > 1:
+        return logits
+    return np.column_stack([-logits if opposite else np.zeros(len(logits)), logits])
 
 
 def test_every_loss_and_penalty_has_a_reference():
@@ -59,7 +63,8 @@ def row_losses(name, options, logits, targets, rows):
     if name == "logit_adjusted":
         mass = targets.weight @ rows / (1 if targets.class_weight is None else targets.class_weight)
         options = {"class_prior": mass / mass.sum(), **options}
-    return [reference.LOSSES[name](z, t, **options) for z, t in zip(both_logits(logits), rows, strict=True)]
+    both = both_logits(logits, opposite=LOSSES[name].on_sphere)
+    return [reference.LOSSES[name](z, t, **options) for z, t in zip(both, rows, strict=True)]
 
 
 KINDS = [(*case, kind) for case in CASES for kind in ("labels", "proba") if kind == "labels" or LOSSES[case[0]].takes_proba]
@@ -71,7 +76,8 @@ class TestLoss:
     def problem(self, rng, name, options, n_classes, kind):
         targets, rows = make_targets(rng, kind, 12, n_classes)
         bound = LOSSES[name](**options).bind(targets)
-        return bound, targets, rows, rng.normal(scale=2, size=(12, bound.n_logits))
+        logits = rng.normal(scale=2, size=(12, bound.n_logits))
+        return bound, targets, rows, 0.99 * np.tanh(logits) if bound.on_sphere else logits
 
     def test_value_equals_reference(self, rng, name, options, n_classes, kind):
         bound, targets, rows, logits = self.problem(rng, name, options, n_classes, kind)
@@ -81,6 +87,8 @@ class TestLoss:
     def test_huge_logits(self, rng, name, options, n_classes, kind):
         """Far out every loss is linear, or flat: slopes over wide steps are exact."""
         bound, targets, rows, logits = self.problem(rng, name, options, n_classes, kind)
+        if bound.on_sphere:
+            return  # a cosine is at most one
         logits = rng.uniform(-1e4, 1e4, size=logits.shape)
         value, gradient = value_and_gradient(bound, logits)
         expected = row_losses(name, options, logits, targets, rows)
@@ -150,6 +158,9 @@ class TestLoss:
 
     def test_shift_invariance_is_as_declared(self, rng, name, options, n_classes, kind):
         bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
+        if bound.on_sphere:  # what shifts all cosines alike is no weight of unit length
+            assert not bound.shift_invariant
+            return
         shifted = value_and_gradient(bound, logits + 1.0)[0]
         assert np.isclose(shifted, value_and_gradient(bound, logits)[0], rtol=1e-10) == bound.shift_invariant
 
@@ -185,6 +196,35 @@ def test_a_hinge_has_no_probabilities():
             method(np.zeros((1, 3)))
 
 
+def test_cosines_at_their_bounds_have_finite_gradients():
+    for options in ({}, {"angular_margin": 0.5}, {"angular_margin": np.pi / 2}):
+        for n_classes in (2, 3):
+            targets = Targets(n_classes, np.full(2, 0.5), labels=np.zeros(2, np.int32))
+            bound = CosineSoftmax(**options).bind(targets)
+            cosines = np.full((2, bound.n_logits), 1.0)
+            cosines[1] = -1.0
+            value, gradient = value_and_gradient(bound, cosines)
+            assert np.isfinite(value)
+            assert np.all(np.isfinite(gradient))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csr_matrix])
+def test_rows_on_the_sphere(rng, container, dtype):
+    X = rng.normal(size=(7, 4)).astype(dtype) * dtype(1e-15 if dtype is np.float32 else 1e180)
+    X[:, 0] = 0
+    X[3] = 0
+    given = container(X)
+    unit = CosineSoftmax().prepare(given)
+    plain = unit if container is np.asarray else unit.toarray()
+    assert unit.dtype == dtype
+    expected = X / np.maximum(np.abs(X).max(axis=1, keepdims=True), np.finfo(dtype).tiny)
+    expected /= np.maximum(np.linalg.norm(expected, axis=1, keepdims=True), 0.5)
+    np.testing.assert_allclose(plain, expected, rtol=1e-6, atol=1e-12)
+    np.testing.assert_array_equal(X, given if container is np.asarray else given.toarray())
+    assert CrossEntropy().prepare(given) is given
+
+
 @pytest.mark.parametrize("name", [name for name in LOSSES if not LOSSES[name].takes_proba])
 def test_losses_that_take_labels_only(rng, name):
     targets, _ = make_targets(rng, "proba", 5, 3)
@@ -203,6 +243,9 @@ def test_losses_that_take_labels_only(rng, name):
         (LogitAdjusted(class_prior=[0.5, 0.5, 0.5]), "class_prior must hold 2 positive numbers that sum to 1"),
         (LogitAdjusted(class_prior=[0.5, 0.6]), "class_prior must hold 2 positive numbers that sum to 1"),
         (LogitAdjusted(class_prior=[0.0, 1.0]), "class_prior must hold 2 positive numbers that sum to 1"),
+        (CosineSoftmax(scale=0), r"scale must be in \(0, inf\), got 0"),
+        (CosineSoftmax(margin=-1), r"margin must be in \[0, inf\), got -1"),
+        (CosineSoftmax(angular_margin=1.6), r"angular_margin must be at most π/2, got 1.6"),
         (HingeLoss(margin=0), r"margin must be in \(0, inf\), got 0"),
         (HingeLoss(margin="wide"), r"margin must be in \(0, inf\), got 'wide'"),
         (HingeLoss(smoothing=-1), r"smoothing must be in \[0, inf\), got -1"),

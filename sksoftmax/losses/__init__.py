@@ -1,6 +1,7 @@
 """Pointwise losses on logits: one a file, all behind the contract in ``_base``, and the table ``LOSSES`` of their names."""
 
 from ._base import BoundLoss, Loss, Targets
+from .cosine import CosineSoftmax
 from .cross_entropy import CrossEntropy
 from .focal import FocalLoss
 from .hinge import HingeLoss
@@ -8,6 +9,7 @@ from .logit_adjusted import LogitAdjusted
 from .margin import MarginLoss
 
 LOSSES: dict[str, type[Loss]] = {
+    "cosine": CosineSoftmax,
     "cross_entropy": CrossEntropy,
     "focal": FocalLoss,
     "hinge": HingeLoss,
@@ -18,6 +20,7 @@ LOSSES: dict[str, type[Loss]] = {
 __all__ = [
     "LOSSES",
     "BoundLoss",
+    "CosineSoftmax",
     "CrossEntropy",
     "FocalLoss",
     "HingeLoss",

@@ -74,7 +74,7 @@ class BoundLoss:
         Logits per row.
     shift_invariant : bool
         Whether adding one number to all logits of a row changes nothing.
-    convex, has_hessian, curved : bool
+    convex, has_hessian, curved, on_sphere : bool
         As the loss has them.
     weight : ndarray of shape (n_rows,), float64
         Summing to one.
@@ -90,6 +90,7 @@ class BoundLoss:
         self.convex = loss.convex
         self.has_hessian = loss.has_hessian
         self.curved = loss.curved
+        self.on_sphere = loss.on_sphere
         self.weight = targets.weight
         self.arguments: Arguments = (
             number,
@@ -143,6 +144,8 @@ class Loss(Parametrised, ABC):
         Whether it has second derivatives that solvers may use.
     curved : bool
         Whether these vanish nowhere.
+    on_sphere : bool
+        Whether its logits are cosines: rows and weights of unit length, without intercept and penalty.
     has_proba : bool
         Whether its logits stand for class probabilities.
     takes_proba : bool
@@ -151,6 +154,7 @@ class Loss(Parametrised, ABC):
 
     convex: ClassVar[bool] = True
     curved: ClassVar[bool] = True
+    on_sphere: ClassVar[bool] = False
     has_proba: ClassVar[bool] = True
     takes_proba: ClassVar[bool] = True
 
@@ -168,6 +172,10 @@ class Loss(Parametrised, ABC):
         ValueError
             A hyperparameter is out of its range, or the targets are rows of class probabilities and it takes none.
         """
+
+    def prepare(self, X: Any) -> Any:
+        """Return rows as the loss wants them: dense or CSR X itself, or a copy."""
+        return X
 
     def proba(self, logits: NDArray) -> NDArray:
         """Return the (n_rows, n_classes) probabilities of (n_rows, n_logits) logits, which may be overwritten."""
