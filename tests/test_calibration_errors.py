@@ -8,6 +8,7 @@ import reference
 import reference_calibration_errors as slowly
 from sksoftmax.metrics import (
     calibration_test,
+    consistency_bars,
     expected_calibration_error,
     reliability_curve,
     smooth_calibration_error,
@@ -316,3 +317,19 @@ def test_calibration_test_bad_input(make_predictions):
         calibration_test(proba, proba)
     with pytest.raises(ValueError, match="n_resamples must be an integer of at least 1, got 0"):
         calibration_test(y, proba, n_resamples=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_consistency_bars_hold_calibrated_frequencies(make_predictions, kind):
+    """Of bins of fresh calibrated predictions about the promised share, and of boasts far fewer."""
+    inside = {}
+    for sharpness in (1.0, 3.0):
+        y, proba, weight = make_predictions(n_rows=3000, sharpness=sharpness)
+        options = {"kind": kind, "sample_weight": weight, "n_bins": 10}
+        curve = reliability_curve(y, proba, **options)
+        low, high = consistency_bars(y, proba, confidence_level=0.95, random_state=0, **options)
+        np.testing.assert_array_equal(np.isnan(low), curve.mass == 0)
+        full = curve.mass > 0
+        assert ((low <= curve.prob_pred + 0.05) & (curve.prob_pred - 0.05 <= high))[full].all()
+        inside[sharpness] = ((low <= curve.prob_true) & (curve.prob_true <= high))[full].mean()
+    assert inside[1.0] > 0.75 > inside[3.0]

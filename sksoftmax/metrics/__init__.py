@@ -15,7 +15,7 @@ from math import inf
 from typing import Literal
 
 from .calibration_errors import ReliabilityCurve, expected_calibration_error, reliability_curve
-from .consistency import CalibrationTestResult, calibration_test
+from .consistency import CalibrationTestResult, calibration_test, consistency_bars
 from .costs import AccuracyCoverage, accuracy_coverage_curve, aurc_loss, decide, expected_cost_loss
 from .decisions import (
     accuracy_score,
@@ -54,6 +54,7 @@ __all__ = [
     "brier_score_loss",
     "calibration_test",
     "code_length_loss",
+    "consistency_bars",
     "cross_entropy_loss",
     "d2_brier_score",
     "d2_cross_entropy_score",

@@ -1,10 +1,11 @@
 """Options that several metrics have.
 
-What lives here: the check of a choice, and random states. What doesn't: predictions and weights (``_inputs``).
+What lives here: checks of choices, counts and levels, and random states. What doesn't: predictions and weights (``_inputs``).
 """
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,18 @@ def check_option(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raise a ValueError that names the parameter, unless the value is one of those allowed."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raise a ValueError that names the parameter, unless the value is an integer of at least 1."""
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+
+
+def check_confidence_level(value: Any) -> None:
+    """Raise a ValueError unless the value is in (0, 1)."""
+    if not (isinstance(value, Real) and 0 < float(value) < 1):
+        raise ValueError(f"confidence_level must be in (0, 1), got {value!r}.")
 
 
 def make_generator(random_state: RandomState) -> np.random.Generator:

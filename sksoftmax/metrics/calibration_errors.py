@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..kernels import calibration_errors as kernels
 from ._events import Events, make_events
 from ._inputs import Predictions, check_predictions
-from ._options import check_option
+from ._options import check_count, check_option
 
 STRATEGIES = ("uniform", "quantile")
 # Cumulated weights carry rounding errors; a quantile is not meant to hang on them.
@@ -235,8 +234,7 @@ class BinnedError:
         """Return the error of predictions; raise a ValueError that names a bad option."""
         check_option("strategy", strategy, STRATEGIES)
         check_option("norm", norm, tuple(NORMS))
-        if not isinstance(n_bins, Integral) or n_bins < 1:
-            raise ValueError(f"n_bins must be an integer of at least 1, got {n_bins!r}.")
+        check_count("n_bins", n_bins)
         if debiased and norm != "l2":
             raise ValueError(f"debiased=True needs norm='l2', got norm={norm!r}: only squared gaps have a known bias.")
         events = make_events(kind, predictions.proba, predictions.weight, predictions.labels, predictions.target)

@@ -1,22 +1,21 @@
 r"""Whether a calibration error is more than chance.
 
-What lives here: ``calibration_test``. What doesn't: the errors themselves.
+What lives here: ``calibration_test``, ``consistency_bars``. What doesn't: the errors themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._events import Events
 from ._inputs import check_predictions
-from ._options import RandomState, make_generator
-from .calibration_errors import BinnedError, expected_calibration_error
+from ._options import RandomState, check_confidence_level, check_count, make_generator
+from .calibration_errors import BinnedError, Kind, expected_calibration_error
 from .smooth_calibration import SmoothError, smooth_calibration_error
 
 _PREPARED: dict[Callable[..., float], Any] = {
@@ -121,8 +120,7 @@ def calibration_test(
     >>> calibration_test(y, boastful, random_state=0).pvalue
     0.001
     """
-    if not isinstance(n_resamples, Integral) or n_resamples < 1:
-        raise ValueError(f"n_resamples must be an integer of at least 1, got {n_resamples!r}.")
+    check_count("n_resamples", n_resamples)
     predictions = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
     if predictions.labels is None:
         raise ValueError("y_true must hold labels: rows of class probabilities cannot be drawn again from y_proba.")
@@ -142,3 +140,63 @@ def calibration_test(
     # Equal errors differ in their last digits where sums are taken in another order.
     at_least = np.sum(resampled >= statistic - 1e-12)
     return CalibrationTestResult(statistic, float(resampled.mean()), float((1 + at_least) / (1 + n_resamples)), resampled)
+
+
+def consistency_bars(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    kind: Kind = "top_label",
+    strategy: Literal["uniform", "quantile"] = "uniform",
+    n_bins: int = 15,
+    confidence_level: float = 0.9,
+    n_resamples: int = 200,
+    random_state: RandomState = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return between which frequencies each bin of a reliability curve would lie if the predictions were calibrated.
+
+    Quantiles over labels that are drawn from the predicted probabilities, bin by bin: of many bins some are outside by chance.
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight, kind, strategy, n_bins
+        As for ``expected_calibration_error``; of y_true only the classes count.
+    confidence_level : float, default=0.9
+        Share of the draws between the two, in (0, 1).
+    n_resamples : int, default=200
+        How often labels are drawn.
+    random_state : int, RandomState instance, numpy.random.Generator or None, default=None
+        Makes the draws repeatable.
+
+    Returns
+    -------
+    low, high : ndarray of shape (n_columns, n_bins)
+        Frequencies in [0, 1]; NaN in empty bins. Columns and bins are those of ``reliability_curve``.
+
+    Raises
+    ------
+    ValueError
+        Bad input; the message names it, what was got and what is allowed.
+
+    References
+    ----------
+    Bröcker & Smith (2007), "Increasing the Reliability of Reliability Diagrams".
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import consistency_bars
+    >>> low, high = consistency_bars([0, 1] * 50, [[0.3, 0.7]] * 100, n_bins=2, random_state=0)
+    >>> bool(low[0, 1] < 0.7 < high[0, 1] < 0.8), low.shape
+    (True, (1, 2))
+    """
+    check_count("n_resamples", n_resamples)
+    check_confidence_level(confidence_level)
+    predictions = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    error = BinnedError.of(predictions, kind=kind, strategy=strategy, n_bins=n_bins)
+    rng, draw = make_generator(random_state), error.events.sampler()
+    drawn = np.array([error.target_sum(error.events.with_labels(draw(rng))) for _ in range(n_resamples)])
+    with np.errstate(invalid="ignore"):
+        low, high = np.quantile(drawn / error.mass, [(1 - confidence_level) / 2, (1 + confidence_level) / 2], axis=0)
+    return low, high

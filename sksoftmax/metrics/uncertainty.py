@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from ._inputs import check_predictions
-from ._options import RandomState, check_option, make_generator
+from ._options import RandomState, check_confidence_level, check_count, check_option, make_generator
 
 
 class ConfidenceInterval(NamedTuple):
@@ -126,9 +126,8 @@ def bootstrap(
     True
     """
     check_option("method", method, ("percentile", "basic"))
-    if not isinstance(n_resamples, Integral) or n_resamples < 1:
-        raise ValueError(f"n_resamples must be an integer of at least 1, got {n_resamples!r}.")
-    _check_confidence_level(confidence_level)
+    check_count("n_resamples", n_resamples)
+    check_confidence_level(confidence_level)
     models = [y_proba] if other is None else [y_proba, other]
     checked = [check_predictions(y_true, proba, labels=labels, sample_weight=sample_weight) for proba in models]
     classes = checked[0].classes
@@ -253,14 +252,9 @@ def hoeffding_interval(n_correct: float, n: float, *, confidence_level: float = 
 
 def _check_counts(n_correct: float, n: float, confidence_level: float) -> tuple[float, float]:
     """Return the share and the number of rows."""
-    _check_confidence_level(confidence_level)
+    check_confidence_level(confidence_level)
     if not (isinstance(n, Real) and 0 < n < np.inf):
         raise ValueError(f"n must be a positive number of rows, got {n!r}.")
     if not (isinstance(n_correct, Real) and 0 <= n_correct <= n):
         raise ValueError(f"n_correct must be in [0, n], and n is {n!r}; got {n_correct!r}.")
     return float(n_correct) / float(n), float(n)
-
-
-def _check_confidence_level(confidence_level: float) -> None:
-    if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
-        raise ValueError(f"confidence_level must be in (0, 1), got {confidence_level!r}.")

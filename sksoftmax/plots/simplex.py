@@ -1,0 +1,239 @@
+"""Probabilities of three classes on a triangle.
+
+What lives here: ``SimplexDisplay``. What doesn't: more classes, which no flat picture holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._optional import import_optional
+from ..metrics._inputs import check_predictions
+from ._drawing import BLUE, GREEN, GREY, VERMILION, fade, name_of, one_axes, predict
+
+COLORS = (BLUE, VERMILION, GREEN)
+MARKERS = ("o", "^", "s")
+CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+
+
+class SimplexDisplay:
+    """Each row a point in a triangle whose corners are certainty of one of three classes, coloured by the true class.
+
+    Made by ``from_estimator`` or ``from_predictions``. The regions are decisions: the class of largest probability, or the one
+    of least expected cost. A point in a region of another colour is a mistake.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n_rows, 3)
+    y_true : array-like of shape (n_rows,)
+        Class indices in 0..2.
+    classes : array-like of shape (3,)
+        Their names.
+    cost : array-like of shape (3, 3), default=None
+        What deciding a column costs where a row is true; by default each mistake costs one.
+    estimator_name : str, default=None
+        The title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    points_ : list of matplotlib PathCollection
+        One a class.
+    regions_ : list of matplotlib Polygon or None
+        One a class; None for a class that is never decided.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> from sksoftmax.plots import SimplexDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> display = SimplexDisplay.from_estimator(SoftmaxRegressionClassifier(C=0.01).fit(X, y), X, y)
+    >>> len(display.points_), display.points_[0].get_offsets().shape
+    (3, (50, 2))
+    """
+
+    def __init__(
+        self,
+        *,
+        proba: ArrayLike,
+        y_true: ArrayLike,
+        classes: ArrayLike,
+        cost: ArrayLike | None = None,
+        estimator_name: str | None = None,
+    ) -> None:
+        self.proba = proba
+        self.y_true = y_true
+        self.classes = classes
+        self.cost = cost
+        self.estimator_name = estimator_name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        cost: ArrayLike | None = None,
+        name: str | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> SimplexDisplay:
+        """Draw an estimator's probabilities.
+
+        Parameters
+        ----------
+        estimator : classifier of three classes with ``predict_proba``
+            Fitted.
+        X : {array-like, sparse matrix} of shape (n_rows, n_features)
+        y : array-like of shape (n_rows,)
+        cost, ax, **kwargs
+            As for ``from_predictions``.
+        name : str, default=None
+            The title; by default the estimator's class.
+
+        Returns
+        -------
+        display : SimplexDisplay
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            The estimator is not fitted; bad input; other than three classes.
+        """
+        proba, classes = predict(estimator, X)
+        return cls.from_predictions(y, proba, labels=classes, cost=cost, name=name_of(estimator, name), ax=ax, **kwargs)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_proba: ArrayLike,
+        *,
+        labels: ArrayLike | None = None,
+        class_names: ArrayLike | None = None,
+        cost: ArrayLike | None = None,
+        name: str | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> SimplexDisplay:
+        """Draw predicted probabilities.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_rows,)
+            Labels.
+        y_proba : array-like of shape (n_rows, 3)
+        labels : array-like of shape (3,), default=None
+            The classes in the order of the columns, where y_true may lack some of them.
+        class_names : array-like of shape (3,), default=None
+            What to call them; by default their labels.
+        cost : array-like of shape (3, 3), default=None
+            What deciding a column costs where a row is true; by default each mistake costs one.
+        name : str, default=None
+            The title.
+        ax, **kwargs
+            As for ``plot``.
+
+        Returns
+        -------
+        display : SimplexDisplay
+
+        Raises
+        ------
+        ValueError
+            Bad input; other than three classes.
+        """
+        given = check_predictions(y_true, y_proba, labels=labels)
+        if given.n_classes != 3 or given.labels is None:
+            raise ValueError(f"A triangle has room for labels of exactly three classes, got {given.n_classes} columns.")
+        if cost is not None and (np.shape(cost) != (3, 3) or not np.isfinite(np.asarray(cost, dtype=np.float64)).all()):
+            raise ValueError(f"cost must be 3 x 3 finite numbers, got {cost!r}.")
+        names = given.classes if class_names is None else np.asarray(class_names)
+        display = cls(proba=given.proba, y_true=given.labels, classes=names, cost=cost, estimator_name=name)
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> SimplexDisplay:
+        """Draw the triangle.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            By default those of a new figure.
+        **kwargs
+            For ``Axes.scatter``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        patches = import_optional("matplotlib.patches", purpose="SimplexDisplay")
+        self.ax_ = one_axes(ax, self, size=(5.6, 5.4))
+        self.figure_ = self.ax_.figure
+        self.regions_: list[Any] = []
+        cost = 1 - np.eye(3) if self.cost is None else np.asarray(self.cost, dtype=np.float64)
+        for k, color in enumerate(COLORS):
+            corners = _region(cost, k)
+            polygon = (
+                patches.Polygon(corners @ CORNERS, facecolor=fade(color, 0.16), edgecolor="white") if len(corners) > 2 else None
+            )
+            self.regions_.append(polygon if polygon is None else self.ax_.add_patch(polygon))
+        self.ax_.add_patch(patches.Polygon(CORNERS, fill=False, edgecolor=GREY))
+        self._draw_points(kwargs)
+        self._label()
+        return self
+
+    def _draw_points(self, kwargs: dict[str, Any]) -> None:
+        places = np.asarray(self.proba, dtype=np.float64) @ CORNERS
+        labels = np.asarray(self.y_true)
+        size = _point_size(len(labels))
+        self.points_: list[Any] = []
+        for k, (color, marker) in enumerate(zip(COLORS, MARKERS, strict=True)):
+            style = {"color": color, "marker": marker, "s": size, "alpha": 0.75, "linewidths": 0, "zorder": 3, "clip_on": False}
+            x, y = places[labels == k].T
+            self.points_.append(self.ax_.scatter(x, y, **{**style, "label": str(np.asarray(self.classes)[k]), **kwargs}))
+
+    def _label(self) -> None:
+        names = [str(name) for name in np.asarray(self.classes)]
+        for (x, y), name, color, away in zip(CORNERS, names, COLORS, (-0.05, -0.05, 0.04), strict=True):
+            align = {"ha": "center", "va": "bottom" if away > 0 else "top"}
+            self.ax_.text(x, y + away, name, color=color, fontweight="bold", **align)
+        self.ax_.set(xlim=(-0.08, 1.08), ylim=(-0.14, 0.97), aspect="equal")
+        self.ax_.set_axis_off()
+        enlarged = np.sqrt(40 / _point_size(np.size(self.y_true)))
+        self.ax_.legend(title="true class", loc="upper right", frameon=False, markerscale=enlarged)
+        if self.estimator_name is not None:
+            self.ax_.set_title(self.estimator_name)
+
+
+def _point_size(n_rows: int) -> float:
+    return float(np.clip(6000 / max(n_rows, 1), 5, 28))
+
+
+def _region(cost: NDArray[np.float64], decided: int) -> NDArray[np.float64]:
+    """Return the corners, as probabilities, of where a decision costs least: the triangle cut by a line for each other one."""
+    corners = np.eye(3)
+    for other in range(3):
+        if other == decided or len(corners) == 0:
+            continue
+        dearer = corners @ (cost[:, decided] - cost[:, other])  # positive where the other one is cheaper
+        kept = []
+        for i in range(len(corners)):
+            j = (i + 1) % len(corners)
+            if dearer[i] <= 0:
+                kept.append(corners[i])
+            if dearer[i] * dearer[j] < 0:
+                share = dearer[i] / (dearer[i] - dearer[j])
+                kept.append(corners[i] + share * (corners[j] - corners[i]))
+        corners = np.array(kept).reshape(-1, 3)
+    return corners

@@ -1,0 +1,232 @@
+"""Coefficients, mistakes, triangles and risk curves: what their artists hold, not their pixels."""
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.metrics import aurc_loss, decide
+from sksoftmax.plots import CoefficientDisplay, MisclassifiedDisplay, RiskCoverageDisplay, SimplexDisplay
+
+matplotlib.use("Agg")
+BLUE, VERMILION = to_rgba("#0072B2"), to_rgba("#D55E00")
+
+
+@pytest.fixture(autouse=True)
+def plt():
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return SoftmaxRegressionClassifier(C=0.01).fit(X[:600], y[:600]), X[600:], y[600:]
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return SoftmaxRegressionClassifier(C=0.01).fit(X, y), X, y
+
+
+def title_texts(axes):
+    return [ax.get_title() for ax in axes]
+
+
+def names_of_bars(ax):
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# coefficients
+
+
+def test_coefficients_of_pixels_are_images_on_one_scale(digits):
+    clf, _, _ = digits
+    display = CoefficientDisplay.from_estimator(clf, image_shape=(8, 8))
+    assert title_texts(display.ax_) == [str(k) for k in range(10)]
+    for image, coef in zip(display.artists_, clf.coef_, strict=True):
+        np.testing.assert_array_equal(image.get_array(), coef.reshape(8, 8))
+        low, high = image.get_clim()
+        assert low == -high
+    assert len({image.get_clim() for image in display.artists_}) == 1
+    assert 0.99 < np.mean(np.abs(clf.coef_) <= display.artists_[0].get_clim()[1]) < 1
+
+
+def test_largest_coefficients_are_bars_with_names():
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    model = make_pipeline(StandardScaler(), SoftmaxRegressionClassifier()).fit(X, y)
+    display = CoefficientDisplay.from_estimator(model, n_features=4, class_names=["Barolo", "Grignolino", "Barbera"])
+    assert title_texts(display.ax_) == ["Barolo", "Grignolino", "Barbera"]
+    for ax, bars, coef in zip(display.ax_, display.artists_, model[-1].coef_, strict=True):
+        largest = np.argsort(-np.abs(coef))[:4]
+        assert names_of_bars(ax) == list(X.columns[largest])
+        np.testing.assert_allclose([bar.get_width() for bar in bars], coef[largest])
+        assert [bar.get_facecolor() for bar in bars] == [VERMILION if c > 0 else BLUE for c in coef[largest]]
+        assert ax.yaxis_inverted()  # the largest on top
+
+
+def test_coefficients_of_two_classes_and_without_names():
+    X, y = load_breast_cancer(return_X_y=True)
+    for model in (SoftmaxRegressionClassifier(), LogisticRegression(solver="newton-cholesky")):
+        model.fit(X / X.std(axis=0), y)
+        display = CoefficientDisplay.from_estimator(model, n_features=3, class_names=["malignant", "benign"])
+        assert title_texts(display.ax_) == ["benign, against malignant"]
+        assert names_of_bars(display.ax_[0]) == [f"x{j}" for j in np.argsort(-np.abs(model.coef_[0]))[:3]]
+
+
+def test_sparse_coefficients(digits):
+    _, X, y = digits
+    sparse = SoftmaxRegressionClassifier(C=0.01).fit(X, y).sparsify()
+    display = CoefficientDisplay.from_estimator(sparse, image_shape=(8, 8))
+    np.testing.assert_array_equal(display.artists_[3].get_array().ravel(), sparse.coef_.toarray()[3])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_shape": (8, 9)}, r"image_shape must be \(height, width\) or \(height, width, 3\) of 64 numbers"),
+        ({"class_names": ["a"]}, "class_names must be 10 names, one a class, got 1"),
+        ({"feature_names": ["a"]}, "feature_names must be 64 names, got 1"),
+        ({"n_features": 0}, "n_features must be an integer of at least 1, got 0"),
+    ],
+)
+def test_coefficients_bad_input(digits, options, message):
+    with pytest.raises(ValueError, match=message):
+        CoefficientDisplay.from_estimator(digits[0], **options)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# mistakes
+
+
+def test_mistakes_the_surest_first(digits):
+    clf, X, y = digits
+    display = MisclassifiedDisplay.from_estimator(clf, X, y, image_shape=(8, 8), n_tiles=7)
+    predicted, proba = clf.predict(X), clf.predict_proba(X).max(axis=1)
+    wrong = np.flatnonzero(predicted != y)
+    rows = wrong[np.argsort(-proba[wrong])][:7]
+    np.testing.assert_array_equal(display.rows, rows)
+    for ax, image, row in zip(display.ax_, display.images_, rows, strict=True):
+        np.testing.assert_array_equal(image.get_array(), X[row].reshape(8, 8))
+        assert ax.get_title().startswith(f"{predicted[row]} / {y[row]}, ")
+        told = ax.get_title().partition(", ")[2]
+        assert proba[row] > 0.995 if told == "> .99" else abs(float(told) - proba[row]) < 0.005 + 1e-9
+    assert f"7 of {len(wrong)} mistakes in 1,197 rows" in display.figure_.get_suptitle()
+
+
+def test_mistakes_in_order_of_rows_with_names(rng):
+    """Five images of 2 x 3 pixels in colour; rows 1, 3, 4 are wrong."""
+    X = rng.uniform(size=(5, 18))
+    y, decided = np.array([0, 1, 0, 1, 1]), np.array([0, 0, 0, 0, 0])
+    proba = np.where(decided[:, None] == [0, 1], 1.0, 0.0)
+    display = MisclassifiedDisplay.from_predictions(
+        y, proba, X, image_shape=(2, 3, 3), class_names=["no", "yes"], order="first", n_tiles=2
+    )
+    assert title_texts(display.ax_) == ["no / yes, 1"] * 2
+    np.testing.assert_array_equal(display.rows, [1, 3])
+    np.testing.assert_array_equal(display.images_[1].get_array(), X[3].reshape(2, 3, 3))
+
+
+def test_mistakes_bad_input(digits):
+    clf, X, y = digits
+    with pytest.raises(ValueError, match="all 1197 rows are predicted rightly"):
+        MisclassifiedDisplay.from_estimator(clf, X, clf.predict(X), image_shape=(8, 8))
+    with pytest.raises(ValueError, match="image_shape must be"):
+        MisclassifiedDisplay.from_estimator(clf, X, y, image_shape=(8, 7))
+    with pytest.raises(ValueError, match="y_true must hold labels"):
+        MisclassifiedDisplay.from_estimator(clf, X, clf.predict_proba(X), image_shape=(8, 8))
+    with pytest.raises(ValueError, match="X and class_names must have 1197 rows and 10 names, got 5 and 10"):
+        MisclassifiedDisplay.from_predictions(y, clf.predict_proba(X), X[:5], image_shape=(8, 8))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# triangles
+
+
+def test_points_stand_where_their_probabilities_say(iris):
+    clf, X, y = iris
+    display = SimplexDisplay.from_estimator(clf, X, y)
+    corners = np.array([[0, 0], [1, 0], [0.5, np.sqrt(0.75)]])
+    for k, points in enumerate(display.points_):
+        np.testing.assert_allclose(points.get_offsets(), clf.predict_proba(X[y == k]) @ corners)
+    assert [text.get_text() for text in display.ax_.texts] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "cost", [None, [[0, 1, 1], [1, 0, 1], [1, 5, 0]], [[0, 2, 1], [3, 0, 1], [1, 1, 0]], [[0, 1, 1], [1, 0, 1], [9, 9, 0]]]
+)
+def test_regions_are_the_decisions(iris, rng, cost):
+    """Random points of the triangle lie in the region of what is decided for them, and in no other."""
+    clf, X, y = iris
+    display = SimplexDisplay.from_estimator(clf, X, y, cost=cost)
+    proba = rng.dirichlet(np.ones(3), size=300)
+    places = proba @ np.array([[0, 0], [1, 0], [0.5, np.sqrt(0.75)]])
+    decided = decide(proba, cost)
+    for k, region in enumerate(display.regions_):
+        inside = region.get_path().contains_points(places)  # no transform: in data coordinates
+        np.testing.assert_array_equal(inside, decided == k)
+
+
+def test_a_class_that_is_never_decided_has_no_region(iris):
+    clf, X, y = iris
+    display = SimplexDisplay.from_estimator(clf, X, y, cost=[[0, 9, 1], [0, 9, 1], [1, 9, 0]])
+    assert [region is None for region in display.regions_] == [False, True, False]
+
+
+def test_simplex_bad_input(digits, iris):
+    clf, X, y = digits
+    with pytest.raises(ValueError, match="exactly three classes, got 10 columns"):
+        SimplexDisplay.from_estimator(clf, X, y)
+    clf, X, y = iris
+    with pytest.raises(ValueError, match="cost must be 3 x 3 finite numbers"):
+        SimplexDisplay.from_estimator(clf, X, y, cost=[[0, 1], [1, 0]])
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# risk and coverage
+
+
+def test_risk_is_the_error_rate_of_the_most_confident(digits):
+    clf, X, y = digits
+    display = RiskCoverageDisplay.from_estimator(clf, X, y)
+    proba = clf.predict_proba(X)
+    order = np.argsort(-proba.max(axis=1))
+    wrong = (proba.argmax(axis=1) != y)[order]
+    x, risk = display.line_.get_data()
+    for coverage in (0.25, 0.5, 1.0):
+        n_decided = round(coverage * len(y))
+        assert np.interp(n_decided / len(y), x, risk) == pytest.approx(wrong[:n_decided].mean(), abs=1e-3)
+    assert display.line_.get_label() == f"SoftmaxRegressionClassifier (area {aurc_loss(y, proba):.3g})"
+    np.testing.assert_allclose(display.random_.get_ydata(), wrong.mean())
+    ideal = np.interp(x, *display.ideal_.get_data())
+    assert (ideal <= risk + 1e-6).all()
+    assert ideal[-1] == pytest.approx(wrong.mean())
+    assert np.interp(1 - wrong.mean(), *display.ideal_.get_data()) == pytest.approx(0, abs=1e-9)
+
+
+def test_two_models_share_the_legend(digits):
+    clf, X, y = digits
+    first = RiskCoverageDisplay.from_estimator(clf, X, y, name="one")
+    second = RiskCoverageDisplay.from_predictions(y, np.full((len(y), 10), 0.1), name="two", ax=first.ax_, color="#D55E00")
+    assert second.ax_ is first.ax_
+    texts = [text.get_text().partition(" (")[0] for text in first.ax_.get_legend().get_texts()]
+    assert texts == ["one", "two", "random order", "ideal order"]
+    assert first.ax_.get_ylim()[1] > second.line_.get_ydata().max()
+    assert second.random_.get_color() == "#D55E00"
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_models_that_are_always_right_or_wrong(right):
+    y = np.array([0, 1, 1])
+    display = RiskCoverageDisplay.from_predictions(y, np.eye(2)[y if right else 1 - y])
+    np.testing.assert_allclose(display.line_.get_ydata(), 0 if right else 1)
+    np.testing.assert_allclose(display.ideal_.get_ydata(), 0 if right else 1)
