@@ -1,7 +1,15 @@
 """Fixtures shared by the tests: small problems with every kind of target."""
 
+import signal
+
 import numpy as np
 import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _heed_interrupts():
+    """Let Ctrl-C interrupt: a shell starts what runs in its background deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -136,12 +136,16 @@ class Pairs:
     def __init__(self, capacity: int, n_params: int) -> None:
         self._capacity = capacity
         self._order = np.empty(0, dtype=np.intp)  # rows in use, oldest first
-        self._steps, self._changes, self._preconditioned = (np.empty((capacity, n_params)) for _ in range(3))
+        self._shape = (capacity, n_params)
+        # Made with the first pair: a start that is the optimum needs none.
+        self._steps = self._changes = self._preconditioned = np.empty((0, n_params))
         # By row: s_i @ y_j, and y_i @ P y_j.
         self._curvatures, self._metrics = np.zeros((capacity, capacity)), np.zeros((capacity, capacity))
 
     def add(self, step: Vector, change: Vector, preconditioned: Vector) -> None:
         """Keep a pair."""
+        if len(self._order) == 0:
+            self._steps, self._changes, self._preconditioned = (np.empty(self._shape) for _ in range(3))
         full = len(self._order) == self._capacity
         row = self._order[0] if full else len(self._order)
         self._order = np.append(self._order[full:], row)
