@@ -85,6 +85,22 @@ def cross_entropies(proba, target, floor, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def divergences(rows, others, out):
+    """Fill out with the sum of p * log(p / q) over row i of rows and of others; infinite where q alone is zero.
+
+    Not the difference of two sums of logarithms, which would lose the digits that close rows have.
+    """
+    for i in range(rows.shape[0]):
+        total = 0.0
+        for k in range(rows.shape[1]):
+            p, q = np.float64(rows[i, k]), np.float64(others[i, k])
+            if p > 0.0:
+                total += p * np.log(p / q) if q > 0.0 else np.inf
+        # Rows sum to one only within rounding, so that the sum may come out below zero by as much.
+        out[i] = max(total, 0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def top_k_hits(scores, labels, k, out):
     """Fill out with the probability that each row's label is among the k highest scores, equal ones in random order."""
     for i in range(scores.shape[0]):

@@ -23,6 +23,7 @@ from .decisions import (
     precision_score,
     recall_score,
 )
+from .decompositions import BrierDecomposition, ScoreDecomposition, decompose_brier_score, decompose_score
 from .information import (
     code_length_loss,
     entropy,
@@ -41,10 +42,12 @@ __all__ = [
     "METRICS",
     "AccuracyCoverage",
     "BootstrapResult",
+    "BrierDecomposition",
     "CalibrationTestResult",
     "ConfidenceInterval",
     "Metric",
     "ReliabilityCurve",
+    "ScoreDecomposition",
     "SmoothReliabilityCurve",
     "accuracy_coverage_curve",
     "accuracy_score",
@@ -60,6 +63,8 @@ __all__ = [
     "d2_cross_entropy_score",
     "d2_spherical_score",
     "decide",
+    "decompose_brier_score",
+    "decompose_score",
     "entropy",
     "expected_calibration_error",
     "expected_cost_loss",

@@ -125,6 +125,9 @@ def _all_classes(truth: NDArray, decided: NDArray) -> NDArray:
     """Return the sorted labels that occur on either side."""
     if len(truth) == 0:
         raise ValueError("y_true has no rows.")
+    if truth.dtype.kind in "iu" and decided.dtype == truth.dtype and len(decided):
+        # Both at once: half the passes.
+        return encode(np.concatenate([truth, decided]), None, None)[0]
     own, _ = encode(truth, None, None)
     others, _ = encode(decided, None, None, name="y_pred")
     known = set(own.tolist())

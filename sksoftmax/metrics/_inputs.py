@@ -166,6 +166,18 @@ def check_predictions(
     return Predictions(classes, proba, indices, target, weight / weight.sum())
 
 
+def check_rows(proba: ArrayLike, name: str) -> NDArray:
+    """Do as ``check_proba`` in one pass, if nothing is wrong."""
+    rows = np.asarray(proba)
+    floats = rows.dtype == np.float32 or rows.dtype == np.float64
+    if floats and rows.ndim == 2 and rows.size and rows.flags.c_contiguous:
+        if kernels.find_no_distribution(rows, PROBA_TOLERANCE) < 0:
+            return rows
+    elif rows.ndim != 2:
+        raise ValueError(f"{name} must be rows of class probabilities, got an array of shape {rows.shape}.")
+    return check_proba(proba, name)
+
+
 def is_table(y: Any) -> bool:
     """Return whether y is rows of class probabilities: two dimensions, two columns or more."""
     shape = y.shape if hasattr(y, "shape") else np.shape(y)

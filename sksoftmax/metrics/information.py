@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import rel_entr, xlogy
+from scipy.special import rel_entr
 
-from ..functional import check_proba
+from ..kernels import metrics as kernels
 from ._decisions import check_decisions
-from ._inputs import Unit, check_predictions, in_unit
+from ._inputs import Unit, check_predictions, check_rows, in_unit
 from .proper import cross_entropy_loss
 
 
@@ -49,8 +49,10 @@ def entropy(proba: ArrayLike, *, unit: Unit = "nats") -> NDArray[np.float64]:
     >>> entropy([[0.5, 0.5], [1.0, 0.0], [0.25, 0.75]], unit="bits").round(3)
     array([1.   , 0.   , 0.811])
     """
-    rows = check_proba(proba, "proba").astype(np.float64, copy=False)
-    return in_unit(0.0 - xlogy(rows, rows).sum(axis=1), unit)
+    rows = check_rows(proba, "proba")
+    entropies = np.empty(len(rows))
+    kernels.cross_entropies(rows, rows, 0.0, entropies)
+    return in_unit(entropies, unit)
 
 
 def kl_divergence(proba: ArrayLike, other: ArrayLike, *, unit: Unit = "nats") -> NDArray[np.float64]:
@@ -124,15 +126,18 @@ def jensen_shannon_divergence(proba: ArrayLike, other: ArrayLike, *, unit: Unit 
     return in_unit((_divergence(rows, middle) + _divergence(others, middle)) / 2, unit)
 
 
-def _pair(proba: ArrayLike, other: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rows = check_proba(proba, "proba")
-    others = check_proba(other, "other", shape=rows.shape)
-    return rows.astype(np.float64, copy=False), others.astype(np.float64, copy=False)
+def _pair(proba: ArrayLike, other: ArrayLike) -> tuple[NDArray, NDArray]:
+    rows, others = check_rows(proba, "proba"), check_rows(other, "other")
+    if rows.shape != others.shape:
+        raise ValueError(f"other must be rows of class probabilities of shape {rows.shape}, got {others.shape}.")
+    dtype = np.result_type(rows, others)
+    return rows.astype(dtype, copy=False), others.astype(dtype, copy=False)
 
 
-def _divergence(rows: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Rows sum to one only within rounding, so that the sum may come out below zero by as much.
-    return np.maximum(rel_entr(rows, others).sum(axis=1), 0.0)
+def _divergence(rows: NDArray, others: NDArray) -> NDArray[np.float64]:
+    divergences = np.empty(len(rows))
+    kernels.divergences(rows, others, divergences)
+    return divergences
 
 
 def perplexity_loss(

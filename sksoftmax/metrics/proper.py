@@ -163,10 +163,15 @@ def brier_score_loss(
     0.05
     """
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    return brier(given) * brier_scale(given, scale_by_half)
+
+
+def brier_scale(given: Predictions, scale_by_half: bool | Literal["auto"]) -> float:
+    """Return one or one half."""
     if scale_by_half not in (True, False, "auto"):
         raise ValueError(f"scale_by_half must be True, False or 'auto', got {scale_by_half!r}.")
     halved = given.n_classes == 2 if scale_by_half == "auto" else scale_by_half
-    return brier(given) * (0.5 if halved else 1.0)
+    return 0.5 if halved else 1.0
 
 
 def brier(given: Predictions) -> float:

@@ -1,0 +1,233 @@
+r"""What a proper score is made of: how much a calibrator could mend, and how much only a better model could.
+
+What lives here: calibration + refinement by cross-fitted calibrators, and reliability − resolution + uncertainty of the Brier
+score by bins. What doesn't: the scores (``proper``), calibrators (``sksoftmax.calibration``), calibration errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.model_selection import KFold
+
+from ..calibration import CALIBRATORS, Calibrator
+from ..functional import log_softmax
+from ._inputs import Predictions, check_predictions
+from .proper import brier, brier_scale, cross_entropy, spherical
+
+
+@dataclass(frozen=True)
+class ScoreDecomposition:
+    """A proper score in two parts; see ``decompose_score``.
+
+    Attributes
+    ----------
+    total : float
+        The score of the predictions as they are: ``calibration + refinement``.
+    calibration : float
+        What recalibration takes away. Negative for a loss that it made worse, which says that there is nothing to mend, or
+        that there are too few rows to learn how.
+    refinement : float
+        The score after recalibration: what the predictions leave open, whatever numbers they are told in.
+    """
+
+    total: float
+    calibration: float
+    refinement: float
+
+
+# Each from what ``check_predictions`` returned and log-probabilities in place of probabilities.
+_SCORES: dict[str, Callable[[Predictions], float]] = {
+    "cross_entropy_loss": lambda given: cross_entropy(given, True, 0.0),
+    "brier_score_loss": lambda given: brier(replace(given, proba=np.exp(given.proba))) * brier_scale(given, "auto"),
+    "spherical_score": lambda given: spherical(replace(given, proba=np.exp(given.proba))),
+}
+
+
+def decompose_score(
+    y_true: Any,
+    y_proba: ArrayLike,
+    *,
+    score: str = "cross_entropy_loss",
+    calibrator: str | Calibrator = "temperature",
+    n_splits: int = 5,
+    random_state: int | None = 0,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    from_logits: bool = False,
+) -> ScoreDecomposition:
+    r"""Return how much of a proper score is due to calibration, and how much would be left after it.
+
+    .. math:: \underbrace{\ell(y, p)}_{\text{total}} = \underbrace{\ell(y, p) - \ell(y, g(p))}_{\text{calibration}}
+        + \underbrace{\ell(y, g(p))}_{\text{refinement}}
+
+    Each row is recalibrated by a g that was fitted to the other folds, so that nothing is gained by fitting noise. The parts
+    are as good as g: a calibrator that bends more finds more to mend, if there are rows enough.
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight, from_logits
+        As for ``cross_entropy_loss``. Predictions of rows that the model was not fitted on.
+    score : {"cross_entropy_loss", "brier_score_loss", "spherical_score"}, default="cross_entropy_loss"
+        Cross-entropy is in nats; the Brier score is halved for two classes.
+    calibrator : str or Calibrator, default="temperature"
+        A name in ``sksoftmax.calibration.CALIBRATORS``, or an object, which is cloned and given what ``from_logits`` says.
+    n_splits : int, default=5
+    random_state : int or None, default=0
+        Of the folds, into which rows are shuffled.
+
+    Returns
+    -------
+    decomposition : ScoreDecomposition
+        Of floats ``total``, ``calibration``, ``refinement``. With cross-entropy and a calibrator that rules classes out, as
+        "isotonic" does, the last may be infinite.
+
+    Raises
+    ------
+    ValueError
+        As ``cross_entropy_loss``, another score, or fewer rows than folds.
+
+    References
+    ----------
+    Bröcker (2009), "Reliability, sufficiency, and the decomposition of proper scores". Berta, Holzmüller, Jordan & Bach
+    (2025), "Rethinking Early Stopping: Refine, Then Calibrate", for recalibration as the estimate.
+
+    Examples
+    --------
+    Logits that are twice too large cost calibration only:
+
+    >>> import numpy as np
+    >>> from sksoftmax.functional import softmax
+    >>> from sksoftmax.metrics import decompose_score
+    >>> rng = np.random.default_rng(0)
+    >>> logits = rng.normal(size=(2000, 3))
+    >>> y = (logits + rng.gumbel(size=(2000, 3))).argmax(axis=1)
+    >>> parts = decompose_score(y, softmax(2 * logits))
+    >>> print(f"{parts.total:.3f} = {parts.calibration:.3f} + {parts.refinement:.3f}")
+    0.954 = 0.099 + 0.855
+    >>> print(f"{decompose_score(y, softmax(logits)).refinement:.3f}")
+    0.855
+    """
+    if score not in _SCORES:
+        raise ValueError(f"score must be one of {', '.join(map(repr, _SCORES))}; got {score!r}.")
+    if isinstance(calibrator, str) and calibrator not in CALIBRATORS:
+        raise ValueError(f"calibrator must be one of {', '.join(map(repr, CALIBRATORS))} or an object; got {calibrator!r}.")
+    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight, from_logits=from_logits)
+    folds = KFold(n_splits, shuffle=True, random_state=random_state)
+    unfitted = CALIBRATORS[calibrator]() if isinstance(calibrator, str) else calibrator
+    y = given.labels if given.target is None else given.target
+    recalibrated = np.empty(given.proba.shape)
+    for fit, held_out in folds.split(recalibrated):
+        fold = clone(unfitted).set_params(input="logits" if from_logits else "proba")
+        fold.fit(given.proba[fit], y[fit], given.weight[fit], classes=np.arange(given.n_classes))  # type: ignore[index]
+        recalibrated[held_out] = fold.predict_log_proba(given.proba[held_out])
+    total = _SCORES[score](replace(given, proba=log_softmax(given.proba) if from_logits else _log(given.proba)))
+    refinement = _SCORES[score](replace(given, proba=recalibrated))
+    return ScoreDecomposition(total, total - refinement, refinement)
+
+
+def _log(proba: NDArray) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        return np.log(proba, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class BrierDecomposition:
+    """The Brier score in four parts; see ``decompose_brier_score``.
+
+    Attributes
+    ----------
+    total : float
+        ``reliability - resolution + uncertainty + within_bins``, the Brier score.
+    reliability : float
+        Mean squared distance of the bins' probabilities from their frequencies; 0 is best.
+    resolution : float
+        Mean squared distance of the bins' frequencies from that of all rows; greater is better.
+    uncertainty : float
+        The Brier score of the class frequencies, which no prediction changes.
+    within_bins : float
+        What the bins hide: how probabilities vary within them, less twice how they vary with the truth. 0 where a bin holds one
+        probability only.
+    """
+
+    total: float
+    reliability: float
+    resolution: float
+    uncertainty: float
+    within_bins: float
+
+
+def decompose_brier_score(
+    y_true: Any,
+    y_proba: ArrayLike,
+    *,
+    n_bins: int = 10,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> BrierDecomposition:
+    r"""Return reliability, resolution and uncertainty of the Brier score, each class in bins of equal width.
+
+    .. math:: \mathrm{BS} = \sum_k \Big( \sum_b m_{kb} (\bar p_{kb} - \bar t_{kb})^2 - \sum_b m_{kb} (\bar t_{kb} - \bar t_k)^2
+        + \bar t_k (1 - \bar t_k) \Big) + \text{within bins}
+
+    Few rows in a bin make reliability and resolution too large alike; ``decompose_score`` has no bins.
+
+    Parameters
+    ----------
+    y_true, y_proba, labels, sample_weight
+        As for ``cross_entropy_loss``.
+    n_bins : int, default=10
+
+    Returns
+    -------
+    decomposition : BrierDecomposition
+        Halved for two classes, as ``brier_score_loss`` is.
+
+    Raises
+    ------
+    ValueError
+        As ``cross_entropy_loss``, or less than one bin.
+
+    References
+    ----------
+    Murphy (1973), "A New Vector Partition of the Probability Score". Stephenson, Coelho & Jolliffe (2008), "Two Extra
+    Components in the Brier Score Decomposition", for what is within bins.
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import decompose_brier_score
+    >>> parts = decompose_brier_score([0, 0, 0, 1, 1, 0], [0.2, 0.2, 0.2, 0.8, 0.8, 0.8])
+    >>> round(parts.reliability, 3), round(parts.resolution, 3), round(parts.uncertainty, 3), round(parts.total, 3)
+    (0.029, 0.111, 0.222, 0.14)
+    """
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be at least 1, got {n_bins!r}.")
+    given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
+    parts = np.zeros(4)
+    for k in range(given.n_classes):
+        target = np.where(given.labels == k, 1.0, 0.0) if given.target is None else given.target[:, k]
+        parts += _parts_of_class(given.proba[:, k].astype(np.float64), target, given.weight, n_bins)
+    parts *= brier_scale(given, "auto")
+    return BrierDecomposition(float(parts @ [1, -1, 1, 1]), *parts.tolist())
+
+
+def _parts_of_class(p: NDArray, t: NDArray, weight: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:
+    bins = np.minimum((p * n_bins).astype(np.int64), n_bins - 1)
+    mass = np.bincount(bins, weight, minlength=n_bins)
+    held = np.maximum(mass, np.finfo(float).tiny)
+    promised, happened = (np.bincount(bins, weight * values, minlength=n_bins) / held for values in (p, t))
+    overall = weight @ t
+    apart = p - promised[bins]
+    return np.array(
+        [
+            mass @ (promised - happened) ** 2,
+            mass @ (happened - overall) ** 2,
+            overall * (1 - overall),
+            weight @ (apart**2 - 2 * apart * (t - happened[bins])),
+        ]
+    )
