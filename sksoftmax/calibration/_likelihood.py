@@ -37,8 +37,8 @@ BLOCK_SIZE = 2**10
 SAMPLE_STEP, SAMPLE_ROWS = 16, 500
 MAX_ITER = 100
 MAX_STEP = 3.0  # of log(b)
-# Steps converge cubically: what is left after the last one is far below the sample's error, or below rounding.
-LAST_SAMPLE_STEP, LAST_STEP = 1e-2, 1e-5
+# Steps converge cubically: what is left after the last one is below the sample's error, or below rounding.
+LAST_SAMPLE_STEP, LAST_STEP = 1e-1, 1e-5
 MAYBE_LAST = 0.1  # the step after one this small may be the last
 # Logits that tell nothing are flattened until the mean square of their gaps is that of this.
 FLAT_GAP = 1e-6

@@ -298,12 +298,19 @@ _IMPOSSIBLE = -1e90  # a gap that stands for -inf: b times it is beyond every ex
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _largest(logits, i):
-    """Return the largest logit of row i: the greatest of eight maxima, where a single one would wait for itself."""
-    first = logits[i, 0]
-    m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = first
-    n_classes = logits.shape[1]
-    n_tiled = n_classes - n_classes % 8
+def _largest_of_few(logits, i):
+    """Return the largest logit of row i: while its maximum waits for itself, the processor begins the next row."""
+    largest = logits[i, 0]
+    for k in range(1, logits.shape[1]):
+        largest = logits[i, k] if logits[i, k] > largest else largest
+    return np.float64(largest)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _largest_of_many(logits, i):
+    """Return the largest logit of row i, of eight maxima that wait side by side."""
+    m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = logits[i, 0]
+    n_tiled = logits.shape[1] - logits.shape[1] % 8
     for k in range(0, n_tiled, 8):
         m0 = logits[i, k] if logits[i, k] > m0 else m0
         m1 = logits[i, k + 1] if logits[i, k + 1] > m1 else m1
@@ -313,7 +320,7 @@ def _largest(logits, i):
         m5 = logits[i, k + 5] if logits[i, k + 5] > m5 else m5
         m6 = logits[i, k + 6] if logits[i, k + 6] > m6 else m6
         m7 = logits[i, k + 7] if logits[i, k + 7] > m7 else m7
-    for k in range(n_tiled, n_classes):
+    for k in range(n_tiled, logits.shape[1]):
         m0 = logits[i, k] if logits[i, k] > m0 else m0
     return np.float64(max(max(max(m0, m1), max(m2, m3)), max(max(m4, m5), max(m6, m7))))
 
@@ -324,7 +331,7 @@ def _fill_gaps(logits, i, weight, gaps, r):
     if weight[i] == 0.0:
         gaps[r] = 0.0
         return
-    largest = _largest(logits, i)
+    largest = _largest_of_few(logits, i) if logits.shape[1] < 32 else _largest_of_many(logits, i)
     for k in range(logits.shape[1]):
         gap = np.float64(logits[i, k]) - largest
         gaps[r, k] = gap if gap > _IMPOSSIBLE else _IMPOSSIBLE
