@@ -173,6 +173,19 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 # %%
+# What the tables of digits say
+# -----------------------------
+# An accuracy near 0.96 on 719 test rows has a standard error of 0.007: smaller differences say nothing.
+#
+# * All rows: the losses tie. The hinge, a support vector machine, predicts as well as softmax regression and has no
+#   probabilities until a temperature gives it some, which are then as good. Label smoothing and focal loss leave probabilities
+#   that are too unsure, at 1.4 and 1.8 times the cross-entropy; the temperature takes that back.
+# * A long tail: where all classes count alike, adjusted logits raise accuracy from 0.85 to 0.92 and lower the cross-entropy by
+#   a third; balanced class weights go a part of the way. Focal loss and margins, which do not know which class is rare, change
+#   nothing beyond the error. Logit adjustment changes the intercept alone: what was learned by cross-entropy could be adjusted
+#   afterwards.
+
+# %%
 # The picture
 # -----------
 # Two classes, one logit: what a row of class 1 costs. Far to the left all are straight lines: of two wrong rows, one pulls as
