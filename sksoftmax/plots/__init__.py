@@ -8,6 +8,7 @@ from .learning_curve import LearningCurve
 from .misclassified import MisclassifiedDisplay
 from .reliability import ReliabilityDisplay
 from .risk_coverage import RiskCoverageDisplay
+from .score_decomposition import ScoreDecompositionDisplay
 from .simplex import SimplexDisplay
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "MisclassifiedDisplay",
     "ReliabilityDisplay",
     "RiskCoverageDisplay",
+    "ScoreDecompositionDisplay",
     "SimplexDisplay",
 ]
