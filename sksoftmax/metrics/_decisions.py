@@ -46,6 +46,16 @@ class Decisions:
         assert self.target is not None
         return self.target[np.arange(len(self.decided)), self.decided].astype(np.float64)
 
+    def by_class(self) -> tuple[NDArray, NDArray, NDArray]:
+        """Return for each class the weight of right decisions for it, of its rows, and of all decisions for it."""
+        n_classes = len(self.classes)
+        right = np.bincount(self.decided, self.weight * self.hits(), minlength=n_classes)
+        decided = np.bincount(self.decided, self.weight, minlength=n_classes)
+        if self.labels is not None:
+            return right, np.bincount(self.labels, self.weight, minlength=n_classes), decided
+        assert self.target is not None
+        return right, self.weight @ self.target, decided
+
     def confusion(self) -> NDArray[np.float64]:
         """Return the weight of each pair of a true class, a row, and a decided one, a column; all together one."""
         n_classes = len(self.classes)

@@ -134,9 +134,8 @@ def recall_score(
     >>> recall_score([0, 0, 1, 1, 2], [0, 1, 1, 1, 0], average=None)
     array([0.5, 1. , 0. ])
     """
-    joint = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).confusion()
-    occurs = joint.sum(axis=1)
-    return _averaged(np.diag(joint), occurs, average, occurs > 0)
+    right, occurs, _ = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).by_class()
+    return _averaged(right, occurs, average, occurs > 0)
 
 
 def precision_score(
@@ -177,13 +176,13 @@ def precision_score(
     >>> precision_score([0, 0, 1, 1, 2], [0, 1, 1, 1, 0], average=None).round(3)
     array([0.5  , 0.667,   nan])
     """
-    joint = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).confusion()
-    decided = joint.sum(axis=0)
-    return _averaged(np.diag(joint), decided, average, (decided > 0) | (joint.sum(axis=1) > 0))
+    right, occurs, decided = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).by_class()
+    return _averaged(right, decided, average, (decided > 0) | (occurs > 0))
 
 
 def _averaged(hits: NDArray[np.float64], mass: NDArray[np.float64], average: Average, counted: NDArray[np.bool_]) -> Any:
     if average not in ("macro", None):
         raise ValueError(f"average must be 'macro' or None, got {average!r}.")
-    shares = np.divide(hits, mass, out=np.full(len(mass), np.nan), where=mass > 0)
+    # Sums in another order may differ by a rounding error.
+    shares = np.minimum(np.divide(hits, mass, out=np.full(len(mass), np.nan), where=mass > 0), 1.0)
     return shares if average is None else float(np.nan_to_num(shares[counted]).mean())
