@@ -74,8 +74,10 @@ SHAPES = {(100_000, 10): 10, (100_000, 100): 8, (10_000, 1_000): 8}
 """Rows, classes: the goal against scikit-learn."""
 
 
-def rows(repeats: int, dtype: str, names: list[str], n_threads: int) -> Iterator[Row]:
+def rows(shapes: list[str], repeats: int, dtype: str, names: list[str], n_threads: int) -> Iterator[Row]:
     for (n_rows, n_classes), goal in SHAPES.items():
+        if f"{n_rows}x{n_classes}" not in shapes:
+            continue
         logits, y = problem(n_rows, n_classes, dtype)
         wide = logits.astype(np.float64)
         for name, make in PEERS:
@@ -92,6 +94,8 @@ def rows(repeats: int, dtype: str, names: list[str], n_threads: int) -> Iterator
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    every = [f"{n_rows}x{n_classes}" for n_rows, n_classes in SHAPES]
+    parser.add_argument("shapes", nargs="*", default=every, help=f"of {', '.join(every)}")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each, of which the median counts")
     parser.add_argument("--dtype", nargs="*", default=["float64"])
     parser.add_argument("--peers", nargs="*", default=[name for name, _ in PEERS])
@@ -99,7 +103,8 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"Medians of {arguments.repeats} interleaved runs. {heading('netcal', 'probmetrics', 'torch')}.\n")
     with threadpool_limits(arguments.threads):
-        measured = [r for d in arguments.dtype for r in rows(arguments.repeats, d, arguments.peers, arguments.threads)]
+        options = arguments.peers, arguments.threads
+        measured = [r for d in arguments.dtype for r in rows(arguments.shapes, arguments.repeats, d, *options)]
     print(table(measured, "ms", 1e3))
 
 
