@@ -413,10 +413,10 @@ def _row_moments(gaps, terms, r):
 def sum_log_partition(logits, weight, inverse_temperature, with_value, start, stop, step, gaps, terms):
     """Return the weighted sum over rows start:stop:step of log(sum(exp(b d))) and its first three derivatives by b, a tuple.
 
-    The first is zero unless asked for: with few classes the logarithms take a third of the time. ``gaps`` and ``terms``, (rows,
-    n_classes) and float64, are scratch; together they should fit in the first-level cache.
+    The first is zero unless asked for: with few classes and many weights the logarithms take a third of the time. ``gaps`` and
+    ``terms``, (rows, n_classes) and float64, are scratch; together they should fit in the first-level cache.
     """
-    value = first = second = third = 0.0
+    value = first = second = third = product = product_weight = 0.0
     n_taken = (stop - start + step - 1) // step
     for begin in range(0, n_taken, len(gaps)):
         n_rows = min(len(gaps), n_taken - begin)
@@ -430,11 +430,15 @@ def sum_log_partition(logits, weight, inverse_temperature, with_value, start, st
             square *= scale
             row_weight = weight[start + (begin + r) * step]
             if with_value:
-                value += row_weight * np.log1p(rest)
+                # A logarithm for many rows of one weight: that of the product of 1 + rest, less one to keep the digits.
+                if row_weight != product_weight or product > 1e200:
+                    value += product_weight * np.log1p(product)
+                    product_weight, product = row_weight, 0.0
+                product += rest + product * rest
             first += row_weight * mean
             second += row_weight * (square - mean * mean)
             third += row_weight * (cube * scale - 3.0 * mean * square + 2.0 * mean * mean * mean)
-    return value, first, second, third
+    return value + product_weight * np.log1p(product), first, second, third
 
 
 # --------------------------------------------------------------------------------------------------------------------
