@@ -28,7 +28,7 @@ from sklearn.linear_model._linear_loss import LinearModelLoss
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.objective import Objective
-from sksoftmax.solvers import SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS
 
 # Only the target and the limit end a run. (scikit-learn's and Intel's lbfgs also end after SciPy's 15,000 evaluations.)
 UNLIMITED = {"tol": 1e-14, "max_iter": 1_000_000}
@@ -268,7 +268,7 @@ COMPETITORS: dict[str, Competitor] = (
         f"sksoftmax {solver}": Competitor(
             lambda problem, terms, solver=solver: ours(solver, problem, terms), TAKES.get(solver, any_problem)
         )
-        for solver in ("auto", *SOLVERS)
+        for solver in ("auto", *BATCH_SOLVERS)
     }
     | {
         f"scikit-learn {solver}": Competitor(

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from .kernels import softmax as kernels
+from .threads import map_in_order
 
 # A block of X, its logits and their gradient share the second-level cache of a core.
 BLOCK_BYTES = 2**18
@@ -32,11 +34,60 @@ HEAD_PASSES = 8
 MIN_HEAD = 64
 MAX_ROTATION_BYTES = 2**28
 
+# Shuffled rows are gathered so many bytes at a time, and so many pieces before they are asked for.
+GATHER_BYTES = 2**20
+GATHER_AHEAD = 2
+
 Segment = tuple[int, int]
 """Where a thread's rows start and stop."""
 
 Pair = tuple[NDArray, NDArray]
 """Coefficients and intercept, or their gradients."""
+
+
+class Descent(NamedTuple):
+    """How a pass in minibatches steps, and from where.
+
+    Attributes
+    ----------
+    n_logits : int
+    batch_size : int
+    rule : int
+        The kernels' number of the rule that makes a step of a gradient.
+    settings : ndarray of shape (5,), float64
+        Of the rule, and the strength of the penalty where its gradient is part of the rule's.
+    steps : ndarray of shape (n_minibatches, 5), float64
+        As ``kernels.descend_dense`` has them.
+    vectors : tuple of ndarray, (params, first moments, second moments, mean)
+        float64, flat; those that the rule does not use are empty.
+    """
+
+    n_logits: int
+    batch_size: int
+    rule: int
+    settings: NDArray[np.float64]
+    steps: NDArray[np.float64]
+    vectors: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+class SAGAMemory(NamedTuple):
+    """What SAGA keeps between passes.
+
+    Attributes
+    ----------
+    params : ndarray of shape (n_params,), float64
+    table : ndarray of shape (n_rows, n_logits), float64
+        Latest weighted gradient of each row by its logits.
+    sums : ndarray of shape (n_coef + n_logits,), float64
+        The gradient that these make.
+    n_seen : int
+        Rows in the table: none or all.
+    """
+
+    params: NDArray[np.float64]
+    table: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    n_seen: int
 
 
 class RowBlocks(ABC):
@@ -87,6 +138,31 @@ class RowBlocks(ABC):
     @abstractmethod
     def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
         """Add the diagonal of the Hessian of a loss over a segment to out; as ``sum_loss``."""
+
+    @abstractmethod
+    def descend(
+        self, loss: tuple[Any, ...], order: NDArray[np.int64], descent: Descent, pool: ThreadPoolExecutor | None
+    ) -> float:
+        """Pass once over the rows of order in minibatches, a step after each; return the loss of the rows as they were met.
+
+        Parameters
+        ----------
+        loss : tuple
+            ``BoundLoss.arguments``.
+        order : ndarray of int64
+        descent : Descent
+            Its vectors are changed.
+        pool : executor or None
+            To gather rows ahead.
+        """
+
+    @abstractmethod
+    def saga(self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
+        """Pass once over the rows of order by SAGA; return their loss as they were met. ``memory`` is changed."""
+
+    @abstractmethod
+    def squared_norms(self) -> NDArray[np.float64]:
+        """Return the squared Euclidean norm of each row."""
 
     @abstractmethod
     def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
@@ -165,6 +241,80 @@ class DenseRows(RowBlocks):
             self._X, number, labels, parameters, weight, coef, intercept, segment, (logits, squares), out
         )
 
+    def descend(
+        self, loss: tuple[Any, ...], order: NDArray[np.int64], descent: Descent, pool: ThreadPoolExecutor | None
+    ) -> float:
+        number, labels, proba, class_weight, weight, parameters = loss
+        n_logits, batch_size, rule, settings, steps, vectors = descent
+        n_coef = n_logits * self.n_features
+        coef = np.zeros(n_coef + n_logits, dtype=self.dtype)
+        coef[: len(vectors[0])] = vectors[0]
+        logits = self.block(n_logits)
+        block = (logits, np.empty(len(logits)), np.empty(n_coef + n_logits))
+        value = 0.0
+        for X, targets, piece in self._gathered(order, batch_size, (labels, proba, weight), pool):
+            value += kernels.descend_dense(
+                X,
+                number,
+                *targets[:2],
+                class_weight,
+                targets[2],
+                parameters,
+                batch_size,
+                (piece.begins, piece.ends),
+                rule,
+                settings,
+                steps[piece.first : piece.last],
+                vectors,
+                coef,
+                block,
+            )
+        return value
+
+    def _gathered(
+        self, order: NDArray[np.int64], batch_size: int, targets: tuple[NDArray, ...], pool: ThreadPoolExecutor | None
+    ) -> Iterator[tuple[NDArray, tuple[NDArray, ...], _Piece]]:
+        """Yield the rows of order and their targets piece by piece, in buffers that the next but some will overwrite."""
+        pieces = _pieces(len(order), batch_size, max(GATHER_BYTES // max(self.dtype.itemsize * self.n_features, 1), 1))
+        length = max((piece.stop - piece.start for piece in pieces), default=0)
+        n_buffers = min(GATHER_AHEAD + 2 if pool is not None else 1, len(pieces))
+        # What is empty, labels or probabilities, stays so.
+        sources = [self._X, *(array for array in targets if len(array) > 0)]
+        buffers = [[np.empty((length, *array.shape[1:]), array.dtype) for array in sources] for _ in range(n_buffers)]
+
+        def gather(piece: _Piece) -> list[NDArray]:
+            rows = order[piece.start : piece.stop]
+            parts = [buffer[: len(rows)] for buffer in buffers[piece.number % n_buffers]]
+            for array, part in zip(sources, parts, strict=True):
+                np.take(array, rows, axis=0, out=part, mode="clip")  # other modes copy what they take once more
+            parts[0].flags.writeable = False  # as all rows are, for one kernel
+            return parts
+
+        for piece, (X, *parts) in zip(pieces, map_in_order(pool, GATHER_AHEAD, gather, pieces), strict=True):
+            yield X, tuple(parts.pop(0) if len(array) > 0 else array for array in targets), piece
+
+    def saga(self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
+        coef, intercept, fits_intercept, sums = _matrices(memory, (-1, self.n_features))
+        targets, batch, block = _minibatch(loss, 1, np.empty((1, len(intercept))))
+        return kernels.saga_dense(
+            self._X,
+            order,
+            targets,
+            batch,
+            rate,
+            alpha,
+            memory.n_seen,
+            memory.table,
+            coef,
+            intercept,
+            fits_intercept,
+            sums,
+            block,
+        )
+
+    def squared_norms(self) -> NDArray[np.float64]:
+        return np.einsum("ij,ij->i", self._X, self._X, dtype=np.float64)
+
     def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
         return np.arange(self.n_features), self
 
@@ -205,6 +355,47 @@ class CSRRows(RowBlocks):
         kernels.sum_curvature_csr(
             *self._arrays, number, labels, parameters, weight, coef, intercept, segment, self.block(len(intercept)), out
         )
+
+    def descend(
+        self, loss: tuple[Any, ...], order: NDArray[np.int64], descent: Descent, pool: ThreadPoolExecutor | None
+    ) -> float:
+        n_logits, batch_size, rule, settings, steps, vectors = descent
+        batch_size = min(batch_size, len(order))
+        params, first, _, mean = vectors
+        n_coef = n_logits * self.n_features
+        targets, batch, block = _minibatch(loss, batch_size, np.empty((batch_size, n_logits), dtype=self.dtype))
+        intercept = params[n_coef:] if len(params) > n_coef else np.zeros(n_logits)
+        zero = np.zeros(n_logits, dtype=self.dtype)
+        given = (*self._arrays, order, targets, batch, batch_size)
+        if rule != kernels.SGD or len(first) > 0 or settings[4] > 0:
+            gradient = np.empty(n_coef + n_logits)
+            return kernels.descend_csr(*given, rule, settings, steps, vectors, intercept, (*block, gradient, zero))
+        shape = (-1, n_logits)
+        return kernels.descend_csr_lazily(
+            *given,
+            steps,
+            params[:n_coef].reshape(shape),
+            intercept,
+            len(params) > n_coef,
+            (mean[:n_coef].reshape(shape), mean[n_coef:]),
+            (*block, np.empty(n_logits), zero),
+        )
+
+    def saga(self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
+        coef, intercept, fits_intercept, sums = _matrices(memory, (self.n_features, -1))
+        targets, batch, block = _minibatch(loss, 1, np.empty((1, len(intercept))))
+        state = (memory.n_seen, memory.table, coef, intercept, fits_intercept, sums, np.zeros(self.n_features))
+        return kernels.saga_csr(*self._arrays, order, targets, batch, rate, alpha, *state, block)
+
+    def squared_norms(self) -> NDArray[np.float64]:
+        norms = np.empty(self.n_rows)
+        for start in range(0, self.n_rows, MAX_BLOCK_ROWS):
+            part = self._X[start : start + MAX_BLOCK_ROWS]  # a copy
+            part.sum_duplicates()
+            rows = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
+            squares = np.square(part.data, dtype=np.float64)
+            norms[start : start + MAX_BLOCK_ROWS] = np.bincount(rows, squares, minlength=part.shape[0])
+        return norms
 
     def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
         # As many that the products of the head's columns cost about as much as a few passes over the rows.
@@ -259,6 +450,51 @@ def _read_only(array: NDArray) -> NDArray:
     view = np.asarray(array).view()
     view.flags.writeable = False
     return view
+
+
+class _Piece(NamedTuple):
+    """Rows ``start:stop`` of an order: the minibatches ``first:last``, or a part of one that it begins or ends."""
+
+    number: int
+    start: int
+    stop: int
+    first: int
+    last: int
+    begins: bool
+    ends: bool
+
+
+def _pieces(n_rows: int, batch_size: int, n_at_once: int) -> list[_Piece]:
+    """Cut n_rows rows into pieces of at most n_at_once: of whole minibatches, or parts of minibatches that are longer."""
+    cuts: list[tuple[int, int, int, int, bool, bool]] = []
+    if batch_size <= n_at_once:
+        n_batches = n_at_once // batch_size
+        for start in range(0, n_rows, n_batches * batch_size):
+            stop = min(start + n_batches * batch_size, n_rows)
+            cuts.append((start, stop, start // batch_size, -(-stop // batch_size), True, True))
+    else:
+        for first, begin in enumerate(range(0, n_rows, batch_size)):
+            end = min(begin + batch_size, n_rows)
+            for start in range(begin, end, n_at_once):
+                stop = min(start + n_at_once, end)
+                cuts.append((start, stop, first, first + 1, start == begin, stop == end))
+    return [_Piece(number, *cut) for number, cut in enumerate(cuts)]
+
+
+def _minibatch(loss: tuple[Any, ...], n_rows: int, logits: NDArray) -> tuple[tuple[Any, ...], tuple[NDArray, ...], Pair]:
+    """Return the targets of all rows, and scratch for those of n_rows of them and for their logits, as kernels take them."""
+    _, labels, proba, *_ = loss
+    batch = (labels[:n_rows].copy(), proba[:n_rows].copy(), np.empty(n_rows))
+    return loss, batch, (logits, np.empty(n_rows))
+
+
+def _matrices(memory: SAGAMemory, shape: tuple[int, int]) -> tuple[NDArray, NDArray, bool, Pair]:
+    """Return coefficients, intercept, whether it is fitted, and the sums for both, as kernels take them."""
+    n_logits = memory.table.shape[1]
+    n_coef = len(memory.sums) - n_logits
+    coef, fits_intercept = memory.params[:n_coef].reshape(shape), len(memory.params) > n_coef
+    intercept = memory.params[n_coef:] if fits_intercept else np.zeros(n_logits)
+    return coef, intercept, fits_intercept, (memory.sums[:n_coef].reshape(shape), memory.sums[n_coef:])
 
 
 def score_rows(rows: RowBlocks, coef: NDArray, intercept: NDArray, n_threads: int) -> NDArray:

@@ -19,20 +19,41 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
 from sklearn.metrics import accuracy_score
+from sklearn.utils import check_random_state
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .blocks import RotatedRows, RowBlocks, as_rows, score_rows
-from .losses import LOSSES, Loss
+from .losses import LOSSES, BoundLoss, Loss
 from .monitor import Monitor
 from .objective import Objective
 from .penalties import PENALTIES
 from .progress import CallbackSupportMixin, FitProgress
-from .solvers import LBFGS, SOLVERS, NewtonCG, Solution, Solver, choose_solver
+from .solvers import (
+    LBFGS,
+    SAGA,
+    SOLVERS,
+    STOCHASTIC_SOLVERS,
+    NewtonCG,
+    Solution,
+    Solver,
+    StochasticSolver,
+    choose_solver,
+)
 from .sphere import SphereObjective
-from .targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, weigh_classes
+from .streaming import Stream
+from .targets import (
+    check_known_labels,
+    check_labels,
+    check_proba_targets,
+    check_sample_weight,
+    is_proba,
+    make_targets,
+    weigh_classes,
+)
 from .threads import thread_pool
 from .validation import Sample, ValidationSet, check_validation_data
 
@@ -44,6 +65,17 @@ def _has_proba(estimator: SoftmaxRegressionClassifier) -> bool:
     loss = getattr(estimator, "loss_", estimator.loss)
     (LOSSES.get(loss, Loss) if isinstance(loss, str) else loss).require_proba()
     return True
+
+
+def _learns_from_parts(estimator: Any) -> bool:
+    """Return True if the solver is a stochastic one, else raise an AttributeError that names those."""
+    solver = estimator.solver
+    if isinstance(solver, StochasticSolver) or (isinstance(solver, str) and solver in STOCHASTIC_SOLVERS):
+        return True
+    names = ", ".join(map(repr, STOCHASTIC_SOLVERS))
+    raise AttributeError(
+        f"partial_fit needs a solver that learns from minibatches, one of {names} or such an object; got solver={solver!r}."
+    )
 
 
 class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
@@ -65,17 +97,21 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     loss : {"cosine", "cross_entropy", "focal", "hinge", "logit_adjusted", "margin"} or loss object, default="cross_entropy"
         What is minimised; ``sksoftmax.losses.CrossEntropy(label_smoothing=0.1)`` has its parameters searched as
         ``loss__label_smoothing``. See ``sksoftmax.losses``.
-    solver : {"auto", "block-lbfgs", "lbfgs", "newton-cg", "newton-cholesky"} or solver object, default="auto"
+    solver : {"auto", "adagrad", "adam", "block-lbfgs", "lbfgs", "newton-cg", "newton-cholesky", "rmsprop", "saga", "sgd"} or \
+            solver object, default="auto"
         How; ``"auto"`` takes the one that should cost the fewest operations: ``"newton-cholesky"`` for few coefficients,
-        ``"block-lbfgs"`` for all else, ``"lbfgs"`` for a loss without a Hessian. See ``sksoftmax.solvers``.
+        ``"block-lbfgs"`` for all else, ``"lbfgs"`` for a loss without a Hessian. The stochastic ones learn from minibatches and
+        offer ``partial_fit``; ``SGD(learning_rate=0.1)`` has its parameters searched as ``solver__learning_rate``. See
+        ``sksoftmax.solvers``.
     fit_intercept : bool, default=True
         Whether to add an intercept, which is never penalised.
     class_weight : dict, "balanced" or None, default=None
         Weights of classes, multiplied with ``sample_weight``. "balanced" gives each class the same total weight.
-    tol : float, default=1e-4
-        The fit has converged when no component of the gradient of the mean loss plus penalty exceeds it.
+    tol : float or None, default=1e-4
+        The fit has converged when no component of the gradient of the mean loss plus penalty exceeds it. For stochastic
+        solvers it is the least by which the loss of an epoch has to fall; None makes ``max_iter`` epochs and never warns.
     max_iter : int, default=1000
-        Most iterations of the solver.
+        Most iterations of the solver; epochs of a stochastic one.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
     early_stopping : bool, default=False
@@ -88,9 +124,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         largest), unless a validation set is given to ``fit``. Both parts are copies.
     n_iter_no_change : int, default=5
         Early stopping ends the fit if the lowest validation cross-entropy of so many iterations is not lower by ``tol``, in
-        nats, than the lowest before them.
+        nats, than the lowest before them. Stochastic solvers end, too, after so many epochs in a row whose training loss is
+        not lower by ``tol`` than the lowest before.
     random_state : int, RandomState instance or None, default=None
-        Draws the rows that are set aside for early stopping. An int gives the same rows in every fit.
+        Draws the rows that are set aside for early stopping, shuffles those of stochastic solvers and SAGA, and draws the
+        start that a solver asks for. An int gives the same model in every fit.
     verbose : int, default=0
         Prints one line an iteration if positive.
 
@@ -150,7 +188,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         "solver": [StrOptions({"auto", *SOLVERS}), Solver],
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "tol": [Interval(Real, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "early_stopping": ["boolean"],
@@ -243,8 +281,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> SoftmaxRegressionClassifier:
-        if self.l1_ratio != 0:
-            raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
+        self._check_parameters()
         classes, sample = self._validate_training_data(X, y, sample_weight)
         held_out = check_validation_data(self, sample.X, classes, X_val, y_val, sample_weight_val)
         class_weight = weigh_classes(classes, sample.weight, self.class_weight, **sample.encoded)
@@ -260,9 +297,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             if RotatedRows.is_worth_it(rows) and not self._feels_rotation():
                 rows = RotatedRows(sample.X)
             threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
-            alpha = 1 / (self.C * total_weight)
-            kind = SphereObjective if bound.on_sphere else Objective
-            objective = kind(rows, bound, PENALTIES["l2"](), alpha, fit_intercept=self.fit_intercept, **threads)
+            objective = self._objective(rows, bound, total_weight, check_random_state(self.random_state), **threads)
 
             def attributes(params: NDArray[np.float64]) -> dict[str, Any]:
                 coef, intercept = objective.unpack(params)
@@ -279,16 +314,131 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
             )
-            start = self._start(objective, classes)
+            solver = self._solver(rows, objective)
+            start = self._start(objective, classes, solver)
             progress.begin(start)
-            solution, ended_well = monitor.solve(self._solver(rows, objective), start, max_iter=self.max_iter)
+            solution, ended_well = monitor.solve(solver, start, max_iter=self.max_iter)
             progress.close()
             separated = np.isinf(self.C) and not self.early_stopping and objective.separates(solution.params)
         self._keep(attributes(solution.params), solution, converged=solution.converged and not separated)
         self.best_iteration_ = monitor.best.n_iter if self.early_stopping and monitor.best else None
+        self._stream = Stream(n_rows=int(np.count_nonzero(bound.weight)), weight=total_weight)
         self._warn(solution, separated=separated, ended_well=ended_well, interrupted=monitor.interrupted)
         progress.end()
         return self
+
+    def _check_parameters(self) -> None:
+        """Raise a ValueError for parameters that do not go together."""
+        if self.l1_ratio != 0:
+            raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
+        solver = self._solver_type()
+        if self.tol is None and not issubclass(solver, StochasticSolver | SAGA):
+            raise ValueError(f"tol=None, no tolerance, needs a stochastic solver or SAGA; got solver={self.solver!r}.")
+
+    def _objective(
+        self, rows: RowBlocks, bound: BoundLoss, total_weight: float, random_state: Any, **threads: Any
+    ) -> Objective:
+        alpha = 1 / (self.C * total_weight)
+        given = {"fit_intercept": self.fit_intercept, "random_state": random_state, **threads}
+        if not bound.on_sphere:
+            return Objective(rows, bound, PENALTIES["l2"](), alpha, **given)
+        if issubclass(self._solver_type(), StochasticSolver | SAGA):
+            raise ValueError(f"solver={self.solver!r} does not keep weights on the unit sphere, as loss={self.loss!r} needs.")
+        return SphereObjective(rows, bound, PENALTIES["l2"](), alpha, **given)
+
+    @available_if(_learns_from_parts)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> SoftmaxRegressionClassifier:
+        """Learn from a part of the data: one pass over its rows, in minibatches, with a stochastic ``solver``.
+
+        The solver's state (moments, numbers of steps and of passes, the mean) goes on from call to call and is pickled with
+        the estimator. After ``fit`` the first call begins at the coefficients fitted. ``max_iter``, ``tol`` and
+        ``warm_start`` play no part.
+
+        The penalty is that of ``C`` and all rows met so far, 1 / (C · their total weight) beside the mean loss: after all of
+        the data it is as strong as in ``fit``. Rows met twice count twice: in P passes over the same data, divide C by P to
+        end there.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, not all of which need occur, or rows of class probabilities.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur. Needed in the first call, unless y holds class probabilities; the same later.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            Bad input, no ``classes`` in the first call, or others later; labels that are not among them.
+        AttributeError
+            The solver is none of the stochastic ones.
+        """
+        with _all_or_nothing(self):
+            return self._partial_fit(X, y, classes, sample_weight)
+
+    def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> SoftmaxRegressionClassifier:
+        self._check_parameters()
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which does not know how often classes will occur: "
+                "pass a dict, e.g. of sklearn.utils.class_weight.compute_class_weight over a large enough sample."
+            )
+        first = not hasattr(self, "coef_")
+        X, classes, encoded = self._validate_part(X, y, classes, first)
+        weight = check_sample_weight(sample_weight, X)
+        class_weight = weigh_classes(classes, weight, self.class_weight, **encoded)
+        targets, total_weight = make_targets(classes, weight, class_weight, **encoded)
+        loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
+        rows, bound = as_rows(X), loss.bind(targets)
+        n_rows = int(np.count_nonzero(bound.weight))
+        stream = getattr(self, "_stream", Stream()).meets(n_rows, total_weight, check_random_state(self.random_state))
+        solver: Any = STOCHASTIC_SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
+        n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
+        with thread_pool(n_threads) as pool:
+            threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
+            objective = self._objective(rows, bound, stream.weight, stream.random_state, **threads)
+
+            def start() -> NDArray[np.float64]:
+                return solver.start(objective) if first else objective.pack(self._dense_coef(), self.intercept_)
+
+            # A row counts as much as its weight, whatever the others of its part weigh.
+            importance = (total_weight / n_rows) / (stream.weight / stream.n_rows)
+            stream, solution = stream.learn(objective, solver, start, class_major=rows.class_major, importance=importance)
+        coef, intercept = objective.unpack(solution.params)
+        self._keep(
+            {"classes_": classes, "loss_": loss, "coef_": coef, "intercept_": intercept, "_stream": stream},
+            solution,
+            converged=False,
+        )
+        return self
+
+    def _validate_part(self, X: Any, y: Any, classes: Any, first: bool) -> tuple[Any, NDArray, dict[str, NDArray]]:
+        """Return X, the classes and the encoded targets of a part of the data."""
+        checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C", "reset": first}
+        soft = y is not None and is_proba(y)
+        known: Any = _Classes(None if first else self.classes_)
+        if soft:
+            X = validate_data(self, X, **checks)
+            own, proba = check_proba_targets(y, X.shape[0])
+            _check_partial_fit_first_call(known, own if classes is None and first else classes)
+            if proba.shape[1] != len(known.classes_):
+                raise ValueError(f"y must have a column for each of the {len(known.classes_)} classes, got {proba.shape[1]}.")
+            encoded = {"proba": proba}
+        else:
+            X, y = validate_data(self, X, y, **checks)
+            _check_partial_fit_first_call(known, classes)
+            encoded = {"labels": check_known_labels(y, known.classes_)}
+        if len(known.classes_) < 2:
+            raise ValueError(f"classes must hold at least two classes, got only one class: {known.classes_[0]!r}.")
+        return X, known.classes_, encoded
 
     def _validation_set(
         self, held_out: Sample, classes: NDArray, class_weight: NDArray | None, loss: Loss, **threads: Any
@@ -313,22 +463,27 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             encoded = {"labels": labels}
         return classes, Sample(X, encoded, check_sample_weight(sample_weight, X))
 
-    def _start(self, objective: Objective, classes: NDArray) -> NDArray[np.float64]:
+    def _start(self, objective: Objective, classes: NDArray, solver: Solver) -> NDArray[np.float64]:
         coef = getattr(self, "coef_", None) if self.warm_start else None
         if coef is None:
-            return np.zeros(objective.n_params)
+            return solver.start(objective)
         if not np.array_equal(self.classes_, classes):
             raise ValueError(f"warm_start=True needs the classes of the last fit, {self.classes_}; got {classes}.")
         if coef.shape[1] != self.n_features_in_:
             raise ValueError(f"warm_start=True needs the {coef.shape[1]} features of the last fit; got {self.n_features_in_}.")
-        return objective.pack(coef.toarray() if sparse.issparse(coef) else coef, self.intercept_)
+        return objective.pack(self._dense_coef(), self.intercept_)
 
     def _feels_rotation(self) -> bool:
         """Return whether the solver gains nothing by other coordinates, or would take other steps in them."""
-        solver = SOLVERS.get(self.solver) if isinstance(self.solver, str) else type(self.solver)
-        return solver in (LBFGS, NewtonCG)
+        return issubclass(self._solver_type(), LBFGS | NewtonCG | SAGA | StochasticSolver)
 
-    def _solver(self, rows: RowBlocks, objective: Objective) -> Solver:
+    def _solver_type(self) -> type:
+        """Return the class of the solver; that of all, for ``"auto"``."""
+        if not isinstance(self.solver, str):
+            return type(self.solver)
+        return Solver if self.solver == "auto" else SOLVERS[self.solver]
+
+    def _solver(self, rows: RowBlocks, objective: Objective) -> Any:
         if isinstance(self.solver, Solver):
             return self.solver
         if self.solver == "auto":
@@ -447,13 +602,24 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
 
     def _kernel_coef(self, rows: RowBlocks) -> NDArray:
         """Return coef_ as the kernels of rows take it."""
-        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        coef = self._dense_coef()
         return np.ascontiguousarray(coef if rows.class_major else coef.T, dtype=rows.dtype)
+
+    def _dense_coef(self) -> NDArray:
+        return self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
 
     def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+class _Classes:
+    """What scikit-learn's check of ``classes`` reads and writes, so that a call that fails leaves the estimator as it was."""
+
+    def __init__(self, classes: NDArray | None) -> None:
+        if classes is not None:
+            self.classes_ = classes
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .interrupts import may_keep
 from .objective import Objective
-from .solvers import Iteration, Solution, Solver
+from .solvers import Iteration, Solution, Solver, StochasticSolver
 from .validation import ValidationSet
 
 Params = NDArray[np.float64]
@@ -52,7 +52,7 @@ class Monitor:
     report : callable
         Told of every iteration, the parameters reached and its full record; returns True to stop.
     early_stopping : bool
-    tol : float
+    tol : float or None
     n_iter_no_change : int
 
     Attributes
@@ -72,7 +72,7 @@ class Monitor:
         report: Callable[[Params, Iteration], bool],
         *,
         early_stopping: bool,
-        tol: float,
+        tol: float | None,
         n_iter_no_change: int,
     ) -> None:
         self._objective = objective
@@ -97,7 +97,10 @@ class Monitor:
         try:
             if self._early_stopping and self._validation is not None:
                 self._note(0, self._validation.figures(*self._objective.unpack(start)).cross_entropy, start)
-            solution = solver.solve(self._objective, start, tol=self._tol, max_iter=max_iter, callback=self._follow)
+            options: dict = {"tol": self._tol, "max_iter": max_iter, "callback": self._follow}
+            if isinstance(solver, StochasticSolver):  # whose own end looks at epochs, as that of early stopping does
+                options["n_iter_no_change"] = self._n_iter_no_change
+            solution = solver.solve(self._objective, start, **options)
         except KeyboardInterrupt:
             if not self.history or not may_keep():
                 raise
@@ -134,13 +137,12 @@ class Monitor:
         """Return whether the validation cross-entropy has stopped falling."""
         if not self._early_stopping or len(self._lowest) <= self._n_iter_no_change:
             return False
-        return not self._lowest[-1] < self._lowest[-1 - self._n_iter_no_change] - self._tol
+        return not self._lowest[-1] < self._lowest[-1 - self._n_iter_no_change] - (self._tol or 0.0)
 
     def _stopped_early(self, n_iter: int) -> str:
         since = f"in the last {self._n_iter_no_change}"
-        return (
-            f"stopped early after {n_iter} iterations: the validation cross-entropy fell by less than {self._tol:.3g} {since}"
-        )
+        least = f"{self._tol or 0:.3g}"
+        return f"stopped early after {n_iter} iterations: the validation cross-entropy fell by less than {least} {since}"
 
     def _at_best(self, message: str) -> Solution:
         """Return the best point as a solution."""

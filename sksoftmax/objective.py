@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy
 
-from .blocks import Pair, RowBlocks, Segment
+from .blocks import Descent, Pair, RowBlocks, SAGAMemory, Segment
 from .curvature import ClassCurvature, add_narrow_blocks, add_wide_blocks, design_matrix
 from .kernels import softmax as kernels
 from .losses import BoundLoss
@@ -55,6 +55,8 @@ class Objective:
     pool : executor or None
         Threads to map over segments of the rows.
     n_threads : int
+    random_state : RandomState or None
+        What samples rows and draws starts; None is one of seed 0.
 
     Attributes
     ----------
@@ -74,10 +76,12 @@ class Objective:
         fit_intercept: bool,
         pool: ThreadPoolExecutor | None = None,
         n_threads: int = 1,
+        random_state: np.random.RandomState | None = None,
     ) -> None:
         if loss.on_sphere != self.on_sphere:
             raise TypeError(f"{type(self).__name__} is not made for a loss with on_sphere={loss.on_sphere}.")
         self._rows = rows
+        self._random_state = np.random.RandomState(0) if random_state is None else random_state
         self._loss = loss
         self._penalty = penalty
         self._alpha = alpha
@@ -190,6 +194,50 @@ class Objective:
             if not self._loss.vanishes_along(logits[: stop - start], start, stop):
                 return False
         return True
+
+    # -- minibatches ---------------------------------------------------------------------------------------------
+
+    @property
+    def decay(self) -> float:
+        """What the gradient of the penalty is the coefficients times."""
+        return self._alpha * self._penalty.decay
+
+    @property
+    def n_sampled(self) -> int:
+        """Number of rows that have weight."""
+        return int(np.count_nonzero(self._loss.weight))
+
+    @property
+    def smoothness(self) -> float:
+        """A bound on the second derivatives of one row's loss, as an estimate of the sum, along any direction of params."""
+        norms = self._rows.squared_norms() + self._fit_intercept
+        return float(self._loss.curvature_bound * np.max(norms * self._loss.weight) * self.n_sampled)
+
+    def penalty_value(self, params: NDArray[np.float64]) -> float:
+        """Return what the penalty adds to the mean loss at params."""
+        return self._alpha * self._penalty.value(params[: self.n_coef]) if self._alpha > 0 else 0.0
+
+    def random_start(self, scale: float) -> NDArray[np.float64]:
+        """Return parameters whose coefficients are drawn from N(0, scale²), the same ones for dense and sparse rows."""
+        coef = self._random_state.normal(scale=scale, size=(self.n_logits, self._rows.n_features))
+        return self.pack(coef, np.zeros(self.n_logits))
+
+    def from_other_order(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a copy of a flat vector of an objective over rows of the other kind, dense or sparse, in this one's order."""
+        shape = (-1, self.n_logits) if self._rows.class_major else (self.n_logits, -1)
+        return np.concatenate([vector[: self.n_coef].reshape(shape).T.ravel(), vector[self.n_coef :]])
+
+    def sample(self) -> NDArray[np.int64]:
+        """Return the rows that have weight in random order, each once."""
+        return self._random_state.permutation(np.flatnonzero(self._loss.weight)).astype(np.int64, copy=False)
+
+    def descend(self, order: NDArray[np.int64], descent: Descent) -> float:
+        """Pass once over the rows of order in minibatches, as ``RowBlocks.descend`` does; return their loss as met."""
+        return float(self._rows.descend(self._loss.arguments, order, descent, self._given_pool))
+
+    def saga(self, order: NDArray[np.int64], rate: float, memory: SAGAMemory) -> float:
+        """Pass once over the rows of order by SAGA, as ``RowBlocks.saga`` does; return their loss as met."""
+        return float(self._rows.saga(self._loss.arguments, order, rate, self.decay, memory))
 
     # -- the Hessian ---------------------------------------------------------------------------------------------
 

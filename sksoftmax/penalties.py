@@ -39,6 +39,17 @@ class Penalty(ABC):
     def hessian_diagonal(self, n_coef: int) -> NDArray[np.float64]:
         """Return the diagonal of the smooth part's Hessian, of shape (n_coef,)."""
 
+    @property
+    def decay(self) -> float:
+        """The number that the gradient is coef times: a step against it only shrinks coef.
+
+        Raises
+        ------
+        ValueError
+            There is no such number.
+        """
+        raise ValueError(f"Stochastic solvers need a penalty that shrinks all coefficients alike; got {type(self).__name__}.")
+
 
 class L2(Penalty):
     r"""Half the squared Euclidean norm, :math:`\tfrac{1}{2} \sum_{kj} W_{kj}^2`.
@@ -64,6 +75,10 @@ class L2(Penalty):
 
     def hessian_diagonal(self, n_coef: int) -> NDArray[np.float64]:
         return np.ones(n_coef)
+
+    @property
+    def decay(self) -> float:
+        return 1.0
 
 
 class PriorL2(Penalty):

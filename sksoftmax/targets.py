@@ -73,6 +73,22 @@ def unique_labels(y: NDArray) -> tuple[NDArray, NDArray]:
     return y.dtype.type(lowest) + present.astype(y.dtype), place[offsets]
 
 
+def check_known_labels(y: NDArray, classes: NDArray) -> NDArray[np.int32]:
+    """Return each row's class index among sorted classes.
+
+    Raises
+    ------
+    ValueError
+        Continuous targets, or labels that are none of the classes.
+    """
+    if y.dtype.kind not in "biu":
+        check_classification_targets(y)
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(f"y holds labels that are not in classes={classes}: {unknown}.")
+    return np.searchsorted(classes, y).astype(np.int32)
+
+
 def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
     """Return float64 weights of the rows, ones if there are none, never the caller's own array.
 

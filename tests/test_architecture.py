@@ -16,7 +16,18 @@ FLOORS = [
     {"losses", "penalties", "functional"},
     {"objective", "diagonal", "sphere", "curvature", "blocks"},
     {"solvers"},
-    {"classifier", "targets", "progress", "metrics", "scorers", "calibration", "validation", "monitor", "interrupts"},
+    {
+        "classifier",
+        "streaming",
+        "targets",
+        "progress",
+        "metrics",
+        "scorers",
+        "calibration",
+        "validation",
+        "monitor",
+        "interrupts",
+    },
     {"plots"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -15,7 +15,7 @@ from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.solvers import SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS
 
 BUNDLED = [datasets.load_iris, datasets.load_wine, datasets.load_breast_cancer, datasets.load_digits]
 
@@ -111,7 +111,7 @@ CONTAINERS = {
 }
 
 
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 @pytest.mark.parametrize("kind", list(CONTAINERS))
 def test_any_container_gives_the_same_fit(make_problem, kind, solver):
     X, y, _ = make_problem(60, 4, 3)
@@ -134,7 +134,7 @@ def test_integer_and_boolean_features(make_problem, dtype):
     np.testing.assert_array_equal(clf.coef_, SoftmaxRegressionClassifier().fit(X.astype(float), y).coef_)
 
 
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
 def test_float32_is_kept(make_problem, container, solver):
     X, y, _ = make_problem(dtype=np.float32)
@@ -262,7 +262,7 @@ def test_defaults_converge_on_every_bundled_set(load, scaled, dtype):
     np.testing.assert_allclose(clf.predict_proba(X), peer.predict_proba(X), atol=5e-4 if dtype is np.float64 else 2e-3)
 
 
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 def test_one_warning_says_how_far_and_what_to_change(solver):
     X, y = datasets.load_wine(return_X_y=True)
     with pytest.warns(ConvergenceWarning) as record:
@@ -277,7 +277,7 @@ def test_one_warning_says_how_far_and_what_to_change(solver):
     assert clf.converged_ is False
 
 
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("soft", [False, True])
 def test_separable_data_without_penalty_is_named(n_classes, solver, soft):

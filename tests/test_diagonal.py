@@ -9,7 +9,7 @@ from sksoftmax.diagonal import DiagonalObjective
 from sksoftmax.losses import Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import PriorL2
-from sksoftmax.solvers import SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS, SOLVERS
 from sksoftmax.threads import thread_pool
 
 
@@ -73,7 +73,7 @@ def test_it_is_the_dense_objective_restricted(n_classes, soft, shared):
 
 
 @pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", BATCH_SOLVERS)
 def test_every_solver_finds_the_same_optimum(name, shared):
     _, _, diagonal, params = make(6, shared=shared)
     solution = SOLVERS[name]().solve(diagonal, params, tol=1e-9, max_iter=300)

@@ -22,11 +22,11 @@ from reference import validation_figures
 from sksoftmax import SoftmaxRegressionClassifier, interrupts
 from sksoftmax.blocks import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.solvers import LBFGS, SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS, LBFGS
 from sksoftmax.threads import thread_pool
 from sksoftmax.validation import ValidationSet, split_rows
 
-ALL = pytest.mark.parametrize("solver", list(SOLVERS))
+ALL = pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 unfinished = pytest.mark.filterwarnings("ignore:.*converge after [0-9]+ iterations:sklearn.exceptions.ConvergenceWarning")
 
 

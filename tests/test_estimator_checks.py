@@ -19,11 +19,11 @@ from sklearn.utils import estimator_checks, get_tags
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.losses import LOSSES, CrossEntropy, HingeLoss
-from sksoftmax.solvers import LBFGS, SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS, LBFGS, SGD, Adam
 
 CONFIGURATIONS = [
     SoftmaxRegressionClassifier(),
-    *(SoftmaxRegressionClassifier(solver=solver) for solver in SOLVERS),
+    *(SoftmaxRegressionClassifier(solver=solver) for solver in BATCH_SOLVERS),
     SoftmaxRegressionClassifier(solver=LBFGS(memory=5)),
     SoftmaxRegressionClassifier(loss=CrossEntropy(label_smoothing=0.1)),
     *(SoftmaxRegressionClassifier(loss=loss) for loss in LOSSES if loss not in ("cosine", "cross_entropy", "hinge")),
@@ -45,8 +45,14 @@ EXPECTED_TO_FAIL = {
     "check_sample_weight_equivalence_on_dense_data": SPLIT,
     "check_sample_weight_equivalence_on_sparse_data": SPLIT,
 }
+STOCHASTIC = [  # the checks' tables are one minibatch: rows repeated are rows of more weight
+    SoftmaxRegressionClassifier(solver=SGD(learning_rate=0.01)),  # on noisy, unscaled columns
+    SoftmaxRegressionClassifier(solver=Adam(learning_rate=0.01, average=True, schedule="invscaling", init_scale=0.01)),
+]
 # Checks of scikit-learn's own estimators that it does not ask of others.
 INTERNAL_CHECKS = ["check_param_validation", "check_dataframe_column_names_consistency", "check_inplace_ensure_writeable"]
+
+REPORTING = [*BATCH_SOLVERS, "sgd"]
 
 needs_callbacks = pytest.mark.skipif(find_spec("sklearn.callback") is None, reason="scikit-learn < 1.9 has no callbacks")
 
@@ -78,6 +84,21 @@ def test_scikit_learn_checks_with_early_stopping(estimator, check):
     check(estimator)
 
 
+@pytest.mark.filterwarnings("ignore:.*failed to converge:sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(*STOCHASTIC)
+def test_scikit_learn_checks_of_minibatches(estimator, check):
+    check(estimator)
+
+
+OTHER_PATH = dict.fromkeys(EXPECTED_TO_FAIL, "steps after rows that are repeated are others than after rows of more weight")
+
+
+@pytest.mark.filterwarnings("ignore:.*failed to converge:sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(SoftmaxRegressionClassifier(solver="saga"), expected_to_fail=OTHER_PATH)
+def test_scikit_learn_checks_of_saga(estimator, check):
+    check(estimator)
+
+
 # The checks' own data are separable, which without a penalty is what the warning is for; all else has to hold. One solver,
 # as there is no minimum for two of them to agree on where weights or repetitions make "auto" choose differently.
 @pytest.mark.filterwarnings("ignore:The classes are perfectly separable:sklearn.exceptions.ConvergenceWarning")
@@ -93,7 +114,7 @@ def test_scikit_learn_checks_of_cosines(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
+@pytest.mark.parametrize("estimator", [*CONFIGURATIONS, *STOCHASTIC], ids=repr)
 @pytest.mark.parametrize("name", INTERNAL_CHECKS)
 def test_checks_of_scikit_learns_own_estimators(name, estimator):
     getattr(estimator_checks, name)(type(estimator).__name__, estimator)
@@ -185,7 +206,7 @@ def test_search_routes_sample_weight(data):
         assert search.cv_results_[f"split{fold}_test_score"][0] == pytest.approx(expected_score, rel=1e-12)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", REPORTING)
 def test_verbose_prints_a_line_an_iteration(solver, data, capsys):
     X, y, _ = data
     clf = SoftmaxRegressionClassifier(solver=solver, verbose=1).fit(X, y)
@@ -223,23 +244,23 @@ class Recorder:
 @needs_callbacks
 @pytest.mark.filterwarnings("ignore:.*converge after [0-9]+ iterations:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", REPORTING)
 def test_callbacks_get_an_estimator_as_if_the_fit_had_ended_there(solver, n_classes, data):
     X, y, _ = data
     y, recorder = np.minimum(y, n_classes - 1), Recorder()
-    clf = SoftmaxRegressionClassifier(solver=solver, max_iter=6).set_callbacks(recorder).fit(X, y)
+    clf = SoftmaxRegressionClassifier(solver=solver, max_iter=6, random_state=0).set_callbacks(recorder).fit(X, y)
     assert recorder.open == []
     assert recorder.torn_down == 1
     assert len(recorder.reached) == clf.n_iter_[0] > 1
     for i, reached in enumerate(recorder.reached):
-        expected = SoftmaxRegressionClassifier(solver=solver, max_iter=i + 1).fit(X, y)
+        expected = SoftmaxRegressionClassifier(solver=solver, max_iter=i + 1, random_state=0).fit(X, y)
         assert_array_equal(reached.coef_, expected.coef_)
         assert_array_equal(reached.predict_proba(X), expected.predict_proba(X))
     assert_array_equal(recorder.reached[-1].coef_, clf.coef_)
 
 
 @needs_callbacks
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", REPORTING)
 def test_a_callback_stops_the_fit_without_a_warning(solver, data):
     X, y, _ = data
     recorder = Recorder(stop_after=2)
@@ -262,7 +283,7 @@ def test_a_callback_stops_the_fit_that_fell_back_to_lbfgs():
 
 
 @needs_callbacks
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", REPORTING)
 def test_scoring_monitor_logs_every_iteration(solver, data):
     from sklearn.callback import ScoringMonitor
 

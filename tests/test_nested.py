@@ -20,7 +20,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from sksoftmax import SoftmaxRegressionClassifier, interrupts
 from sksoftmax import classifier as classifier_module
 from sksoftmax.objective import Objective
-from sksoftmax.solvers import SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS
 
 pytestmark = pytest.mark.large
 
@@ -66,7 +66,7 @@ def our_threads():
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_fits_in_any_backend_are_the_sequential_bits_also_in_warm_pools(problem, backend):
     X, y = problem
-    fits = [SoftmaxRegressionClassifier(C, solver=solver, tol=1e-2) for solver in SOLVERS for C in (0.01, 1.0)]
+    fits = [SoftmaxRegressionClassifier(C, solver=solver, tol=1e-2) for solver in BATCH_SOLVERS for C in (0.01, 1.0)]
     expected = [clone(clf).fit(X, y) for clf in fits]
     before = blas_threads()
     with Parallel(n_jobs=2, backend=backend) as pool:
@@ -154,7 +154,7 @@ def threads_during(clf, X, y):
     return max(seen)
 
 
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 def test_as_many_threads_run_as_limits_allow(problem, solver):
     clf = SoftmaxRegressionClassifier(solver=solver, tol=1e-2)
     with threadpool_limits(1):
@@ -181,7 +181,7 @@ def no_interrupt_before(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signals to threads")
-@pytest.mark.parametrize("solver", ["auto", *SOLVERS])
+@pytest.mark.parametrize("solver", ["auto", *BATCH_SOLVERS])
 def test_a_signal_ends_a_fit_within_an_iteration_and_keeps_what_it_has(problem, solver, two_threads, monkeypatch):
     """Sent as Ctrl-C is, once the second iteration has ended; the third may end, and then waits for it."""
     X, y = problem
@@ -225,7 +225,7 @@ def test_a_signal_ends_a_fit_within_an_iteration_and_keeps_what_it_has(problem, 
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signals to threads")
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 def test_a_signal_before_the_first_iteration_has_ended_leaves_nothing(problem, solver, two_threads, monkeypatch):
     X, y = problem
     clf = SoftmaxRegressionClassifier(solver=solver)
@@ -262,7 +262,7 @@ def interrupt_at(n_iter, patched):
     return interrupted
 
 
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 def test_an_interrupt_in_a_callback_keeps_that_iteration(problem, solver, two_threads, monkeypatch):
     X, y = problem
     before = blas_threads()

@@ -8,10 +8,10 @@ from sklearn.linear_model import LogisticRegression
 import reference
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.losses import CrossEntropy
-from sksoftmax.solvers import SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS
 
 
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -44,7 +44,7 @@ def test_same_optimum_as_the_reference(make_problem, rng, n_classes, smoothing, 
     np.testing.assert_allclose(clf.intercept_, intercept, atol=1e-6)
 
 
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 def test_solution_value_is_the_objective(make_problem, solver):
     X, y, weight = make_problem()
     clf = SoftmaxRegressionClassifier(C=0.3, solver=solver).fit(X, y, sample_weight=weight)
@@ -53,7 +53,7 @@ def test_solution_value_is_the_objective(make_problem, solver):
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 @pytest.mark.parametrize("n_classes", [2, 3])
 class TestWeights:
     def fit(self, solver, container, X, y, weight=None):

@@ -1,4 +1,4 @@
-"""Hard problems, and what every row of SOLVERS and "auto" promise on each: the optimum, or a warning that it was not reached.
+"""Hard problems, and what every batch solver and "auto" promise on each: the optimum, or a warning that it was not reached.
 
 The optimum is that of ``reference_optimum``, which shares nothing with the solvers.
 """
@@ -21,9 +21,9 @@ from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.losses import CrossEntropy
 from sksoftmax.objective import Objective
 from sksoftmax.progress import FitProgress
-from sksoftmax.solvers import SOLVERS, NewtonCG
+from sksoftmax.solvers import BATCH_SOLVERS, NewtonCG
 
-NAMES = ["auto", *SOLVERS]
+NAMES = ["auto", *BATCH_SOLVERS]
 
 
 # -- the problems ----------------------------------------------------------------------------------------------------

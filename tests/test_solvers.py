@@ -1,4 +1,4 @@
-"""Contract of every row of SOLVERS: the optimum, the history, callbacks, the limits of tol and max_iter."""
+"""Contract of every row of BATCH_SOLVERS: the optimum, the history, callbacks, the limits of tol and max_iter."""
 
 from types import SimpleNamespace
 
@@ -12,11 +12,11 @@ from sksoftmax.blocks import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
-from sksoftmax.solvers import LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
+from sksoftmax.solvers import BATCH_SOLVERS, LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
 from sksoftmax.solvers._base import centred, line_search, rounding_seen
 from sksoftmax.solvers.newton_cholesky import newton_direction
 
-ALL = pytest.mark.parametrize("name", list(SOLVERS))
+ALL = pytest.mark.parametrize("name", list(BATCH_SOLVERS))
 
 
 def make_objective(X, labels, n_classes, alpha, fit_intercept=True):

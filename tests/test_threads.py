@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from sksoftmax import SoftmaxRegressionClassifier, interrupts
 from sksoftmax import classifier as classifier_module
 from sksoftmax._optional import import_optional
-from sksoftmax.solvers import SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS
 from sksoftmax.threads import thread_pool
 
 
@@ -33,7 +33,7 @@ def our_threads():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 def test_a_fit_is_the_same_bits_on_any_number_of_threads(problem, monkeypatch, solver, dtype):
     X, y = problem
     X = X.astype(dtype)

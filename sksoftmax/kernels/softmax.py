@@ -1165,3 +1165,386 @@ def add_hessian_blocks(X, pair_weight, first, last, positions, gram, hessian):
                             if a != b:
                                 hessian[positions[other, a], positions[k, b]] += gram[a, b]
             pair += 1
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# minibatches: a step after each, by a rule that is a number here and a branch in _step
+
+SGD = 0
+ADAM = 1
+ADAGRAD = 2
+RMSPROP = 3
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _step(rule, settings, step, alpha, shrink, gradient, params, first, second, mean, out):
+    """Take a step from params against gradient, move mean towards where it ends, and write that into out, X's dtype.
+
+    ``settings`` is (decay of the first moment, of the second, share of the gradient in the step, share of the first moment,
+    ...); ``step`` is (rate, epsilon, ..., share of the new point in the mean, ...). ``alpha`` times params is added to the
+    gradient, and what is reached is multiplied by ``shrink``. A vector that the rule does not use is empty.
+    """
+    rate, epsilon, blend = step[0], step[1], step[3]
+    keep, keep_square, direct, carried = settings[0], settings[1], settings[2], settings[3]
+    if rule == SGD and len(first) == 0:
+        for p in range(len(params)):
+            params[p] = (params[p] - rate * (gradient[p] + alpha * params[p])) * shrink
+    elif rule == SGD:
+        for p in range(len(params)):
+            slope = gradient[p] + alpha * params[p]
+            first[p] = keep * first[p] + slope
+            params[p] = (params[p] - rate * (direct * slope + carried * first[p])) * shrink
+    elif rule == ADAM:
+        for p in range(len(params)):
+            slope = gradient[p] + alpha * params[p]
+            first[p] = keep * first[p] + (1.0 - keep) * slope
+            second[p] = keep_square * second[p] + (1.0 - keep_square) * slope * slope
+            params[p] = (params[p] - rate * first[p] / (np.sqrt(second[p]) + epsilon)) * shrink
+    else:  # ADAGRAD adds squares up, RMSPROP takes their moving average
+        new = 1.0 if rule == ADAGRAD else 1.0 - keep_square
+        for p in range(len(params)):
+            slope = gradient[p] + alpha * params[p]
+            second[p] = keep_square * second[p] + new * slope * slope
+            # No slope yet is no step, also where epsilon is zero.
+            root = np.sqrt(second[p]) + epsilon
+            params[p] = (params[p] - (rate * slope / root if root > 0.0 else 0.0)) * shrink
+    for p in range(len(mean)):
+        mean[p] += blend * (params[p] - mean[p])
+    for p in range(len(params)):
+        out[p] = params[p]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _step_all(rule, settings, step, alpha, gradient, vectors, n_coef, out):
+    """Step all parameters: coefficients, which the penalty pulls at, and the intercept if there is one."""
+    params, first, second, mean = vectors
+    coefs = first[:n_coef], second[:n_coef], mean[:n_coef], out[:n_coef]
+    _step(rule, settings, step, alpha, step[2], gradient[:n_coef], params[:n_coef], *coefs)
+    if len(params) > n_coef:
+        rest = first[n_coef:], second[n_coef:], mean[n_coef:], out[n_coef:]
+        _step(rule, settings, step, 0.0, 1.0, gradient[n_coef:], params[n_coef:], *rest)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def descend_dense(
+    X, loss, labels, proba, class_weight, weight, parameters, batch_size, part, rule, settings, steps, vectors, coef, block
+):
+    """Pass once over the rows of X, a step after each ``batch_size`` of them; return the loss of the rows as they were met.
+
+    Parameters
+    ----------
+    X, labels, proba, weight : arrays of the same rows
+    loss, class_weight, parameters
+        As ``_loss_block`` has them.
+    batch_size : int
+    part : (begins, ends)
+        Whether the rows begin and end a minibatch. If not, they are one part of one, whose gradient ``block`` keeps.
+    rule, settings : int, (5,)
+        As ``_step`` has them; the fifth setting is its alpha.
+    steps : (n_minibatches, 5)
+        Of each the rate, epsilon, what multiplies the coefficients after it, the new point's share in the mean, and what takes
+        its sum of weighted gradients to an estimate of the sum over all rows.
+    vectors : (params, first moments, second moments, mean)
+        float64, (n_params,) or empty; changed.
+    coef : (n_coef + n_logits,), X's dtype
+        What rows are scored with: params, changed with them, and zeros if there is no intercept.
+    block : (logits, losses, gradient)
+        Scratch: (rows, n_logits) of X's dtype, (rows,) float64, (n_coef + n_logits,).
+    """
+    logits, losses, gradient = block
+    n_logits = logits.shape[1]
+    n_coef = n_logits * X.shape[1]
+    weights, intercept = coef[:n_coef].reshape(n_logits, X.shape[1]), coef[n_coef:]
+    coef_gradient, intercept_gradient = gradient[:n_coef].reshape(n_logits, X.shape[1]), gradient[n_coef:]
+    value = 0.0
+    for number in range(len(steps)):
+        end, factor = min((number + 1) * batch_size, len(X)), steps[number, 4]
+        if part[0]:
+            gradient[:] = 0.0
+        for start in range(number * batch_size, end, len(logits)):
+            stop = min(start + len(logits), end)
+            score_dense(X, weights, intercept, start, stop, logits)
+            value += _loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+            for i in range(stop - start):
+                for k in range(n_logits):
+                    logits[i, k] *= factor
+            project_dense(X, logits, start, stop, coef_gradient, intercept_gradient)
+        if part[1]:
+            _step_all(rule, settings, steps[number], settings[4], gradient, vectors, n_coef, coef)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gather_target(targets, row, batch, i):
+    """Copy the target and the weight of row to place i of a minibatch's own."""
+    _, labels, proba, _, weight, _ = targets
+    batch_labels, batch_proba, batch_weight = batch
+    batch_weight[i] = weight[row]
+    if len(labels) > 0:
+        batch_labels[i] = labels[row]
+    for k in range(proba.shape[1]):
+        batch_proba[i, k] = proba[row, k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _batch_loss(targets, batch, n_rows, logits, losses):
+    """Turn logits into their weighted gradient against the gathered targets, and return the weighted loss."""
+    loss, _, _, class_weight, _, parameters = targets
+    labels, proba, weight = batch
+    return _loss_block(loss, labels, proba, class_weight, weight, parameters, 0, n_rows, logits, losses)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _slopes_csr(data, indices, indptr, order, targets, batch, coef, shrunk, intercept, zero, logits, losses):
+    """Fill logits with the weighted gradient of the rows in order, scored with ``shrunk * coef``; return their loss."""
+    for i in range(len(order)):
+        row = order[i]
+        score_csr(data, indices, indptr, coef, zero, row, row + 1, logits[i : i + 1])
+        for k in range(logits.shape[1]):
+            logits[i, k] = shrunk * logits[i, k] + intercept[k]
+        _gather_target(targets, row, batch, i)
+    return _batch_loss(targets, batch, len(order), logits, losses)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _project_in_order(data, indices, indptr, order, gradient, factor, coef, intercept):
+    """Add factor times the rows' gradients to coef and intercept, and multiply the gradients by it."""
+    for i in range(len(order)):
+        for k in range(gradient.shape[1]):
+            gradient[i, k] *= factor
+        project_csr(data, indices, indptr, gradient[i : i + 1], order[i], order[i] + 1, coef, intercept)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def descend_csr(data, indices, indptr, order, targets, batch, batch_size, rule, settings, steps, vectors, intercept, block):
+    """Do as ``descend_dense`` for the rows of ``order``; coefficients are (n_features, n_logits). A step changes them all.
+
+    Parameters
+    ----------
+    targets : (loss, labels, proba, class_weight, weight, parameters)
+        As ``_loss_block`` has them, of all rows.
+    batch : (labels, proba, weight)
+        Scratch for those of a minibatch.
+    intercept : (n_logits,), float64
+        The end of params, or zeros.
+    block : (logits, losses, gradient, zero)
+        Scratch: (batch_size, n_logits) of X's dtype, (batch_size,) and (n_coef + n_logits,) float64; (n_logits,) zeros of X's
+        dtype.
+    """
+    logits, losses, gradient, zero = block
+    n_logits = logits.shape[1]
+    n_coef = len(gradient) - n_logits
+    coef = vectors[0][:n_coef].reshape(n_coef // n_logits, n_logits)
+    coef_gradient, intercept_gradient = gradient[:n_coef].reshape(n_coef // n_logits, n_logits), gradient[n_coef:]
+    value = 0.0
+    for number in range(len(steps)):
+        rows = order[number * batch_size : (number + 1) * batch_size]
+        value += _slopes_csr(data, indices, indptr, rows, targets, batch, coef, 1.0, intercept, zero, logits, losses)
+        gradient[:] = 0.0
+        _project_in_order(data, indices, indptr, rows, logits, steps[number, 4], coef_gradient, intercept_gradient)
+        _step_all(rule, settings, steps[number], settings[4], gradient, vectors, n_coef, vectors[0])
+    return value
+
+
+# A number that multiplies all coefficients is multiplied out before it underflows.
+_SMALLEST_SHRUNK = 1e-6
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _multiply_out(coef, shrunk, mean, so_far):
+    """Write ``shrunk * coef`` to coef; take so_far times the old coef from mean."""
+    for j in range(len(coef)):
+        for k in range(coef.shape[1]):
+            if len(mean) > 0:
+                mean[j, k] -= so_far * coef[j, k]
+            coef[j, k] *= shrunk
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def descend_csr_lazily(
+    data, indices, indptr, order, targets, batch, batch_size, steps, coef, intercept, fits_intercept, means, block
+):
+    """Do as ``descend_csr`` by plain SGD, touching the columns only that a minibatch has.
+
+    Coefficients are ``shrunk * coef``, one number for the penalty's pull on all of them. Their weighted mean is
+    ``(so_far * coef - mean) / total`` with so_far the weighted sum of all of shrunk: what a step adds to coef has to be taken
+    back for the steps before it alone. (Bottou, "Stochastic Gradient Descent Tricks", 2012, section 5.1; Xu, "Towards Optimal
+    One Pass Large Scale Learning with Averaged Stochastic Gradient Descent", 2011.)
+
+    Parameters
+    ----------
+    coef, intercept : (n_features, n_logits), (n_logits,), float64
+    means : (coef, intercept)
+        As these, or empty.
+    block : (logits, losses, change, zero)
+        As in ``descend_csr``; change is (n_logits,) float64.
+    """
+    logits, losses, change, zero = block
+    mean, intercept_mean = means
+    shrunk, so_far, total = 1.0, 0.0, 1.0
+    _multiply_out(mean, -1.0, mean[:0], 0.0)
+    value = 0.0
+    for number in range(len(steps)):
+        rate, shrink, share = steps[number, 0], steps[number, 2], steps[number, 3]
+        rows = order[number * batch_size : (number + 1) * batch_size]
+        value += _slopes_csr(data, indices, indptr, rows, targets, batch, coef, shrunk, intercept, zero, logits, losses)
+        change[:] = 0.0
+        factor = -rate * steps[number, 4] / shrunk
+        _project_in_order(data, indices, indptr, rows, logits, factor, coef, change)
+        if fits_intercept:
+            for k in range(len(intercept)):
+                intercept[k] += shrunk * change[k]
+        if so_far > 0.0 and len(mean) > 0:
+            _project_in_order(data, indices, indptr, rows, logits, so_far, mean, change)
+        shrunk *= shrink
+        weight = total * share / (1.0 - share) if share < 1.0 else 1.0
+        so_far += weight * shrunk
+        total = total + weight if share < 1.0 else 1.0
+        for k in range(len(intercept_mean)):
+            intercept_mean[k] += share * (intercept[k] - intercept_mean[k])
+        if shrunk < _SMALLEST_SHRUNK:
+            _multiply_out(coef, shrunk, mean, so_far)
+            shrunk, so_far = 1.0, 0.0
+    _multiply_out(coef, shrunk, mean, so_far)
+    _multiply_out(mean, -1.0 / total, mean[:0], 0.0)
+    return value
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# SAGA: a step after each row, against the mean of every row's latest gradient
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _dot(x, w):
+    total = 0.0
+    for j in range(len(x)):
+        total += x[j] * w[j]
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def saga_dense(X, order, targets, batch, rate, alpha, n_seen, table, coef, intercept, fits_intercept, sums, block):
+    """Pass once over the rows of X in order by SAGA (Defazio, Bach & Lacoste-Julien 2014), return their loss as met.
+
+    Parameters
+    ----------
+    order : (n,), int64
+        Every row that has weight, once.
+    targets, batch
+        As in ``descend_csr``, ``batch`` for one row.
+    rate, alpha : float
+        Step size and strength of the L2 penalty, whose pull is implicit.
+    n_seen : int
+        Rows whose gradients the table has: none or all.
+    table : (n_rows, n_logits), float64
+        Latest weighted gradient of each row by its logits.
+    coef, intercept : (n_logits, n_features), (n_logits,), float64
+    sums : (coef, intercept)
+        Of the gradients that the table stands for.
+    block : (logits, losses)
+        Scratch: (1, n_logits) and (1,) float64.
+    """
+    logits, losses = block
+    coef_sum, intercept_sum = sums
+    n_rows, shrink = len(order), 1.0 / (1.0 + rate * alpha)
+    value = 0.0
+    for row in order:
+        x = X[row]
+        for k in range(len(intercept)):
+            logits[0, k] = _dot(x, coef[k]) + intercept[k]
+        _gather_target(targets, row, batch, 0)
+        value += _batch_loss(targets, batch, 1, logits, losses)
+        n_seen = min(n_seen + 1, n_rows)
+        drift = rate * n_rows / n_seen
+        for k in range(len(intercept)):
+            change = logits[0, k] - table[row, k]
+            table[row, k] = logits[0, k]
+            push = rate * n_rows * change
+            w, s = coef[k], coef_sum[k]
+            for j in range(len(x)):
+                w[j] = (w[j] - drift * s[j] - push * x[j]) * shrink
+                s[j] += change * x[j]
+            if fits_intercept:
+                intercept[k] -= drift * intercept_sum[k] + push
+            intercept_sum[k] += change
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _catch_up(coef, shrunk, coef_sum, drifted, since):
+    """Take the drift that they have not felt from all of coef, and multiply shrunk out."""
+    for j in range(len(coef)):
+        lag = drifted - since[j]
+        since[j] = 0.0
+        for k in range(coef.shape[1]):
+            coef[j, k] = shrunk * (coef[j, k] - lag * coef_sum[j, k])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def saga_csr(
+    data,
+    indices,
+    indptr,
+    order,
+    targets,
+    batch,
+    rate,
+    alpha,
+    n_seen,
+    table,
+    coef,
+    intercept,
+    fits_intercept,
+    sums,
+    since,
+    block,
+):
+    """Do as ``saga_dense`` for CSR rows, touching the columns only that a row has; coefficients are (n_features, n_logits).
+
+    Coefficients are ``shrunk * coef``. Between two rows that have a column the drift against its mean gradient is constant
+    but for a number common to all columns: ``drifted`` sums that number up, ``since`` holds how much of it a column has felt.
+    """
+    logits, losses = block
+    coef_sum, intercept_sum = sums
+    n_rows, shrink, n_logits = len(order), 1.0 / (1.0 + rate * alpha), len(intercept)
+    shrunk, drifted, value = 1.0, 0.0, 0.0
+    for row in order:
+        logits[0] = 0.0
+        for p in range(indptr[row], indptr[row + 1]):
+            j, x = indices[p], data[p]
+            lag = drifted - since[j]
+            since[j] = drifted
+            w, s = coef[j], coef_sum[j]
+            for k in range(n_logits):
+                w[k] -= lag * s[k]
+                logits[0, k] += x * w[k]
+        for k in range(n_logits):
+            logits[0, k] = shrunk * logits[0, k] + intercept[k]
+        _gather_target(targets, row, batch, 0)
+        value += _batch_loss(targets, batch, 1, logits, losses)
+        n_seen = min(n_seen + 1, n_rows)
+        drift = rate * n_rows / n_seen
+        for k in range(n_logits):
+            change = logits[0, k] - table[row, k]
+            table[row, k] = logits[0, k]
+            logits[0, k] = change
+            if fits_intercept:
+                intercept[k] -= drift * intercept_sum[k] + rate * n_rows * change
+            intercept_sum[k] += change
+        push = rate * n_rows / shrunk
+        drifted += drift / shrunk
+        for p in range(indptr[row], indptr[row + 1]):
+            j, x = indices[p], data[p]
+            lag = drifted - since[j]  # zero where the row has the column a second time
+            since[j] = drifted
+            w, s = coef[j], coef_sum[j]
+            for k in range(n_logits):
+                w[k] -= lag * s[k] + push * x * logits[0, k]
+            for k in range(n_logits):
+                s[k] += x * logits[0, k]
+        shrunk *= shrink
+        if shrunk < _SMALLEST_SHRUNK:
+            _catch_up(coef, shrunk, coef_sum, drifted, since)
+            shrunk, drifted = 1.0, 0.0
+    _catch_up(coef, shrunk, coef_sum, drifted, since)
+    return value

@@ -81,6 +81,8 @@ class BoundLoss:
     arguments : tuple
         What the kernels ask for to compute its value and gradient: the loss's number, labels, class probabilities, class
         weights, row weights and a float64 array of hyperparameters.
+    curvature_bound : float
+        No second derivative of a row's loss, along any direction of length one on its logits, exceeds it; inf if unknown.
     """
 
     def __init__(self, loss: Loss, targets: Targets, number: int, parameters: ArrayLike, *, vanishes: bool) -> None:
@@ -91,6 +93,7 @@ class BoundLoss:
         self.has_hessian = loss.has_hessian
         self.curved = loss.curved
         self.on_sphere = loss.on_sphere
+        self.curvature_bound = loss.curvature_bound(targets.n_classes)
         self.weight = targets.weight
         self.arguments: Arguments = (
             number,
@@ -177,6 +180,10 @@ class Loss(Parametrised, ABC):
         """Return rows as the loss wants them: dense or CSR X itself, or a copy."""
         return X
 
+    def curvature_bound(self, n_classes: int) -> float:
+        """Return what no second derivative of a row's loss along a direction of length one on its logits exceeds, if known."""
+        return np.inf
+
     def proba(self, logits: NDArray) -> NDArray:
         """Return the (n_rows, n_classes) probabilities of (n_rows, n_logits) logits, which may be overwritten."""
         logits = two_logits(logits)
@@ -204,6 +211,11 @@ class Loss(Parametrised, ABC):
     def _require_labels(self, targets: Targets) -> None:
         if targets.labels is None:
             raise ValueError(f"{type(self).__name__} takes class labels; y holds rows of class probabilities.")
+
+
+def softmax_curvature(n_classes: int) -> float:
+    """Return the largest curvature that cross-entropy has: of p (1 - p), or of diag(p) - p pᵀ (Böhning 1992)."""
+    return 0.25 if n_classes == 2 else 0.5
 
 
 def two_logits(logits: NDArray) -> NDArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..kernels import softmax as kernels
-from ._base import BoundLoss, Loss, Targets
+from ._base import BoundLoss, Loss, Targets, softmax_curvature
 
 
 @dataclass
@@ -45,6 +45,9 @@ class CrossEntropy(Loss):
     """
 
     label_smoothing: float = 0.0
+
+    def curvature_bound(self, n_classes: int) -> float:
+        return softmax_curvature(n_classes)
 
     def bind(self, targets: Targets) -> BoundLoss:
         if not 0 <= self.label_smoothing < 1:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import softmax as kernels
-from ._base import BoundLoss, Loss, Targets, check_number
+from ._base import BoundLoss, Loss, Targets, check_number, softmax_curvature
 
 # Shares of classes written with a few decimals still count as summing to one.
 PRIOR_TOLERANCE = 1e-4
@@ -62,6 +62,9 @@ class LogitAdjusted(Loss):
 
     tau: float = 1.0
     class_prior: Sequence[float] | None = None
+
+    def curvature_bound(self, n_classes: int) -> float:
+        return softmax_curvature(n_classes)
 
     def bind(self, targets: Targets) -> BoundLoss:
         tau = check_number("tau", self.tau, 0, closed=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from numpy.typing import NDArray
 
 from ..kernels import softmax as kernels
-from ._base import BoundLoss, Loss, Targets, check_number
+from ._base import BoundLoss, Loss, Targets, check_number, softmax_curvature
 
 
 @dataclass
@@ -58,6 +58,9 @@ class MarginLoss(Loss):
     scale: float = 1.0
 
     takes_proba: ClassVar[bool] = False
+
+    def curvature_bound(self, n_classes: int) -> float:
+        return self.scale**2 * softmax_curvature(n_classes)
 
     def bind(self, targets: Targets) -> BoundLoss:
         margin = check_number("margin", self.margin, 0, closed=True)

@@ -1,20 +1,32 @@
 """Solvers: one a file, all behind the contract in ``_base``.
 
-What lives here: the table ``SOLVERS`` of their names and ``choose_solver``, the rule behind ``solver="auto"``.
+What lives here: the table ``SOLVERS`` of their names, of which ``BATCH_SOLVERS`` and ``STOCHASTIC_SOLVERS`` are parts,
+and ``choose_solver``, the rule behind ``solver="auto"``.
 """
 
 from ._base import Iteration, Solution, Solver
+from ._stochastic import State, StochasticSolver
 from .block_lbfgs import BlockLBFGS
 from .lbfgs import LBFGS
 from .newton_cg import NewtonCG
 from .newton_cholesky import NewtonCholesky
+from .saga import SAGA
+from .stochastic import SGD, AdaGrad, Adam, RMSProp
 
-SOLVERS: dict[str, type[Solver]] = {
+BATCH_SOLVERS: dict[str, type[Solver]] = {
     "block-lbfgs": BlockLBFGS,
     "lbfgs": LBFGS,
     "newton-cg": NewtonCG,
     "newton-cholesky": NewtonCholesky,
 }
+# Those that learn from minibatches, and from parts of the data: what ``partial_fit`` asks for.
+STOCHASTIC_SOLVERS: dict[str, type[StochasticSolver]] = {
+    "adagrad": AdaGrad,
+    "adam": Adam,
+    "rmsprop": RMSProp,
+    "sgd": SGD,
+}
+SOLVERS: dict[str, type[Solver]] = {**BATCH_SOLVERS, **STOCHASTIC_SOLVERS, "saga": SAGA}
 
 # What "auto" expects of a fit, in operations of BLAS on a matrix (some 0.1 ns), measured on tables of 150 to 50,000 rows.
 NEWTON_ITERATIONS, BLOCK_ITERATIONS, BLOCK_REFRESHES = 7, 12, 2
@@ -62,4 +74,23 @@ def choose_solver(
     return NewtonCholesky() if curved and newton <= block and 8 * n_params**2 <= MAX_MATRIX_BYTES else BlockLBFGS()
 
 
-__all__ = ["LBFGS", "SOLVERS", "BlockLBFGS", "Iteration", "NewtonCG", "NewtonCholesky", "Solution", "Solver", "choose_solver"]
+__all__ = [
+    "BATCH_SOLVERS",
+    "LBFGS",
+    "SAGA",
+    "SGD",
+    "SOLVERS",
+    "STOCHASTIC_SOLVERS",
+    "AdaGrad",
+    "Adam",
+    "BlockLBFGS",
+    "Iteration",
+    "NewtonCG",
+    "NewtonCholesky",
+    "RMSProp",
+    "Solution",
+    "Solver",
+    "State",
+    "StochasticSolver",
+    "choose_solver",
+]

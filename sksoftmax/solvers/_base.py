@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,10 @@ class Iteration(NamedTuple):
     Attributes
     ----------
     value : float
-        Objective after the iteration (mean loss in nats plus alpha times the penalty).
+        Objective after the iteration (mean loss in nats plus alpha times the penalty). A stochastic solver takes each row's
+        loss before the step that the row belongs to.
     gradient_norm : float
-        Largest absolute component of its gradient.
+        Largest absolute component of its gradient; NaN where the solver does not know it.
     seconds : float
         Since the solver started, with whatever its callback took.
     learning_rate : float or None
@@ -111,12 +112,13 @@ class Trace:
         self,
         params: NDArray[np.float64],
         value: float,
-        gradient: NDArray[np.float64],
+        gradient: NDArray[np.float64] | None,
         *,
         learning_rate: float | None = None,
     ) -> bool:
         """Add an iteration; return whether to stop."""
-        iteration = Iteration(value, self._objective.gradient_norm(gradient), self.seconds, learning_rate)
+        gradient_norm = np.nan if gradient is None else self._objective.gradient_norm(gradient)
+        iteration = Iteration(value, gradient_norm, self.seconds, learning_rate)
         self.history.append(iteration)
         if self._callback is not None:
             self.stopped = bool(self._callback(params, iteration))
@@ -142,13 +144,17 @@ class Trace:
 class Solver(Parametrised, ABC):
     """Contract of every solver: hyperparameters and ``solve``; it reports iterations and never prints."""
 
+    def start(self, objective: Objective) -> NDArray[np.float64]:
+        """Return where to start if nothing is known: zeros, unless the solver draws it."""
+        return np.zeros(objective.n_params)
+
     @abstractmethod
     def solve(
         self,
         objective: Objective,
         start: NDArray[np.float64],
         *,
-        tol: float,
+        tol: Any,
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
@@ -160,8 +166,10 @@ class Solver(Parametrised, ABC):
         start : ndarray of shape (n_params,), float64
             Not modified.
         tol : float
-            Bound on the largest absolute component of the gradient.
+            Bound on the largest absolute component of the gradient. Stochastic solvers say what it bounds, and take None for no
+            bound.
         max_iter : int
+            Most iterations; an iteration of a stochastic solver is an epoch.
         callback : callable or None
 
         Returns

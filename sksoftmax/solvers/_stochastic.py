@@ -1,0 +1,226 @@
+"""The contract of solvers that step after each minibatch, and the loop of epochs that they share.
+
+What lives here: ``StochasticSolver``, its ``State`` between passes, when epochs end. What doesn't: the rules of a step
+(``stochastic``), schedules, the passes themselves (``objective``).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field, fields, replace
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..blocks import Descent
+from ..objective import Objective
+from ._base import Callback, Solution, Solver, Trace
+from .schedules import SCHEDULES, Schedule
+
+Vector = NDArray[np.float64]
+
+# Weight of the newest point in the mean of t of them is (1 + AVERAGING) / (t + AVERAGING): the start is soon forgotten.
+AVERAGING = 3
+
+
+def _empty() -> Vector:
+    return np.empty(0)
+
+
+@dataclass
+class State:
+    """What a solver keeps between passes; its vectors are flat, as the objective has them, and empty where not used.
+
+    Attributes
+    ----------
+    params : ndarray of shape (n_params,), float64
+    first, second : ndarray of shape (n_params,) or (0,), float64
+        Moments of the gradients.
+    mean : ndarray of shape (n_params,) or (0,), float64
+        Of the points that steps ended at.
+    n_steps, n_epochs : int
+        Made so far.
+    rate : float
+        Learning rate of the last step.
+    """
+
+    params: Vector
+    first: Vector = field(default_factory=_empty)
+    second: Vector = field(default_factory=_empty)
+    mean: Vector = field(default_factory=_empty)
+    n_steps: int = 0
+    n_epochs: int = 0
+    rate: float = 0.0
+
+    @property
+    def vectors(self) -> tuple[Vector, Vector, Vector, Vector]:
+        """Parameters, first and second moments, mean."""
+        return self.params, self.first, self.second, self.mean
+
+    @property
+    def reached(self) -> Vector:
+        """The parameters to predict with: the mean if there is one."""
+        return self.mean if len(self.mean) else self.params
+
+    def map(self, function) -> State:  # type: ignore[no-untyped-def]
+        """Return a state whose vectors are function of these, none of them shared; function sees no empty one."""
+        params, first, second, mean = (function(vector) if len(vector) else vector for vector in self.vectors)
+        return replace(self, params=params, first=first, second=second, mean=mean)
+
+
+@dataclass
+class StochasticSolver(Solver):
+    """Steps after each minibatch of shuffled rows; see the subclasses for the rules and ``SGD`` for the parameters."""
+
+    learning_rate: float = 0.1
+    batch_size: int = 256
+    schedule: str | Schedule = "constant"
+    average: bool = False
+    decoupled: bool = False
+    init_scale: float = 0.0
+
+    name: ClassVar[str]
+    rule: ClassVar[int]
+    n_moments: ClassVar[tuple[bool, bool]] = (False, False)
+
+    @property
+    @abstractmethod
+    def _settings(self) -> tuple[float, float, float, float]:
+        """What the kernel's rule asks for: see ``_step`` in ``kernels.softmax``."""
+
+    @property
+    def _moments(self) -> tuple[bool, bool]:
+        """Whether the rule keeps first and second moments."""
+        return self.n_moments
+
+    def _rates(self, rates: Vector, n_before: int) -> tuple[Vector, Vector]:
+        """Return rates and epsilons of steps after n_before of them."""
+        return rates, np.full(len(rates), getattr(self, "epsilon", 0.0))
+
+    def check(self) -> None:
+        """Raise a ValueError that names the first parameter out of its range."""
+        allowed = {
+            "learning_rate": (Real, lambda value: 0 < value < np.inf, "a positive number"),
+            "batch_size": (Integral, lambda value: value >= 1, "a positive integer"),
+            "init_scale": (Real, lambda value: 0 <= value < np.inf, "a non-negative number"),
+            "epsilon": (Real, lambda value: 0 <= value < np.inf, "a non-negative number"),
+        } | {
+            name: (Real, lambda value: 0 <= value < 1, "a number in [0, 1)") for name in ("momentum", "beta_1", "beta_2", "rho")
+        }
+        for name in (each.name for each in fields(self)):
+            value = getattr(self, name)
+            if name in allowed:
+                kind, holds, what = allowed[name]
+                if isinstance(value, bool) or not isinstance(value, kind) or not holds(value):
+                    raise ValueError(f"{type(self).__name__}: {name} must be {what}, got {value!r}.")
+        if not (isinstance(self.schedule, Schedule) or self.schedule in SCHEDULES):
+            names = ", ".join(map(repr, SCHEDULES))
+            raise ValueError(f"{type(self).__name__}: schedule must be one of {names} or an object, got {self.schedule!r}.")
+
+    # -- passes ----------------------------------------------------------------------------------------------------
+
+    def start(self, objective: Objective) -> Vector:
+        self.check()
+        return objective.random_start(self.init_scale) if self.init_scale > 0 else np.zeros(objective.n_params)
+
+    def begin(self, params: Vector) -> State:
+        """Return the state before the first pass from params, which are not modified."""
+        self.check()
+        first, second = (np.zeros(len(params) if kept else 0) for kept in self._moments)
+        return State(params.copy(), first, second, np.zeros(len(params) if self.average else 0))
+
+    def resume(self, state: State) -> State:
+        """Return state with the vectors that this solver keeps, as its parameters may have changed since."""
+        self.check()
+        n_params = len(state.params)
+        kept = [vector if len(vector) else np.zeros(n_params) for vector in (state.first, state.second)]
+        first, second = (vector if wanted else _empty() for vector, wanted in zip(kept, self._moments, strict=True))
+        mean = (state.mean if len(state.mean) else state.params.copy()) if self.average else _empty()
+        return replace(state, first=first, second=second, mean=mean)
+
+    def advance(self, objective: Objective, state: State, *, n_epochs: int | None = None, importance: float = 1.0) -> float:
+        """Pass once over the objective's rows, changing state; return their mean loss as they were met.
+
+        Parameters
+        ----------
+        objective : Objective
+        state : State
+        n_epochs : int or None
+            Of the whole fit, if known.
+        importance : float
+            What the loss counts beside the penalty, as a multiple of the objective's: rows of a part of the data may weigh
+            more or less than the others do.
+
+        Raises
+        ------
+        ValueError
+            Steps so long that they ended at numbers that are not finite.
+        """
+        order = objective.sample()
+        batch_size = min(self.batch_size, len(order))
+        sizes = np.full(-(-len(order) // batch_size), float(batch_size))
+        sizes[-1] = len(order) - batch_size * (len(sizes) - 1)
+        schedule = SCHEDULES[self.schedule]() if isinstance(self.schedule, str) else self.schedule
+        epochs = state.n_epochs + np.arange(len(sizes)) / len(sizes)
+        rates = self.learning_rate * schedule.factors(state.n_steps, epochs, n_epochs)
+        # A step against the penalty alone, taken implicitly: a multiplication that no rate makes unstable.
+        shrinks = self.decoupled or not any(self._moments)
+        shrink = 1 / (1 + rates * objective.decay) if shrinks else np.ones(len(rates))
+        share = (1 + AVERAGING) / (state.n_steps + 1 + np.arange(len(rates)) + AVERAGING)
+        steps = np.column_stack([*self._rates(rates, state.n_steps), shrink, share, importance * len(order) / sizes])
+        settings = np.array([*self._settings, 0.0 if shrinks else objective.decay])
+        descent = Descent(objective.n_logits, batch_size, self.rule, settings, steps, state.vectors)
+        loss = objective.descend(order, descent)
+        state.n_steps += len(steps)
+        state.n_epochs += 1
+        state.rate = float(rates[-1])
+        if not (np.isfinite(loss) and np.all(np.isfinite(state.params))):
+            raise ValueError(
+                f"{self.name} diverged in epoch {state.n_epochs}: parameters are no longer finite. Lower learning_rate="
+                f"{self.learning_rate!r} or scale the columns of X (sklearn.preprocessing.StandardScaler)."
+            )
+        return loss
+
+    def solve(
+        self,
+        objective: Objective,
+        start: Vector,
+        *,
+        tol: float | None,
+        max_iter: int,
+        callback: Callback | None = None,
+        n_iter_no_change: int = 5,
+    ) -> Solution:
+        trace, state = Trace(callback, objective), self.begin(start)
+        lowest, n_stalled, stalled = np.inf, 0, False
+        for _ in range(max_iter):
+            loss = self.advance(objective, state, n_epochs=max_iter)
+            value = loss + objective.penalty_value(state.params)
+            n_stalled = n_stalled + 1 if tol is not None and value > lowest - tol else 0
+            lowest = min(lowest, value)
+            stalled = n_stalled >= n_iter_no_change
+            if trace.record(state.reached.copy(), value, None, learning_rate=state.rate) or stalled:
+                break
+        value, gradient = objective.value_and_gradient(state.reached)
+        within = tol is not None and objective.gradient_norm(gradient) <= tol
+        return trace.solution(
+            state.reached,
+            value,
+            gradient,
+            converged=stalled or within or (tol is None and not trace.stopped),
+            message=self._message(len(trace.history), tol, n_iter_no_change if stalled else 0, within=within),
+        )
+
+    def _message(self, n_iter: int, tol: float | None, n_stalled: int, *, within: bool) -> str:
+        if n_stalled:
+            return (
+                f"{self.name} converged after {n_iter} iterations: the loss of none of the last {n_stalled} epochs "
+                f"was lower by {tol:.3g} than the lowest before"
+            )
+        if within:
+            return f"{self.name} converged after {n_iter} iterations"
+        if tol is None:
+            return f"{self.name} made {n_iter} iterations, as many as asked for"
+        return f"{self.name} failed to converge after {n_iter} iterations"
