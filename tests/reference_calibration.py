@@ -198,12 +198,41 @@ def dirichlet(logits, target, weight, new, off_diagonal=10.0):
     return log_softmax(new, axis=1) @ coef.T + intercept
 
 
+def none(logits, target, weight, new):
+    return new
+
+
+def auto(logits, target, weight, new, n_folds=5, rows_per_class=15):
+    """Five folds drawn by chance; the first of the ordered candidates that is hardly worse than the best."""
+    n_rows, n_classes = logits.shape
+    names = [none, temperature, CALIBRATORS["bias-corrected-temperature"], CALIBRATORS["structured-vector"]]
+    if np.sum(weight > 0) >= rows_per_class * n_classes:
+        names += [scaling("matrix", strength, mixes=True) for strength in (10.0, 1.0, 0.1)]
+    fold = np.full(n_rows, -1)
+    fold[weight > 0] = np.random.default_rng(0).permutation(np.count_nonzero(weight)) % n_folds
+    losses = np.zeros((len(names), n_rows))
+    for held_out in range(n_folds):
+        inside, outside = (fold >= 0) & (fold != held_out), fold == held_out
+        for row, method in zip(losses, names, strict=True):
+            log_proba = log_softmax(method(logits[inside], target[inside], weight[inside], logits[outside]), axis=1)
+            row[outside] = -np.sum(np.where(target[outside] > 0, target[outside] * log_proba, 0.0), axis=1)
+    share = weight / weight.sum()
+    best = losses[np.argmin(losses @ share)]
+    for row, method in zip(losses, names, strict=True):
+        excess, errors = row - best, 1.5 if method is none else 0.5
+        if share @ excess <= errors * np.sqrt(np.sum((share * (excess - share @ excess)) ** 2)):
+            return method(logits, target, weight, new)
+    raise AssertionError
+
+
 CALIBRATORS = {
+    "auto": auto,
     "beta": beta,
     "bias-corrected-temperature": scaling("multiple", 0.01, mixes=False),
     "dirichlet": dirichlet,
     "ensemble-temperature": ensemble_temperature,
     "isotonic": isotonic,
+    "none": none,
     "platt": platt,
     "structured-matrix": scaling("matrix", 1.0, mixes=True),
     "structured-vector": scaling("diagonal", 1.0, mixes=True),

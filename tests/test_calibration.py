@@ -152,7 +152,8 @@ def test_rows_of_probabilities_are_weighted_labels(name, problem):
     )
 
 
-@every
+# The automatic choice deals rows out, and a row that stands twice may stand in two folds.
+@pytest.mark.parametrize("name", sorted(set(CALIBRATORS) - {"auto"}))
 def test_weights_are_repetitions(name, problem):
     logits, y, weight = problem
     weight[::7] = 0

@@ -4,6 +4,7 @@ What lives here: the table ``CALIBRATORS`` of their names.
 """
 
 from ._base import Calibrator
+from .automatic import AutoCalibration, NoCalibration
 from .beta import BetaCalibration
 from .dirichlet import DirichletCalibration
 from .ensemble import EnsembleTemperatureScaling
@@ -18,11 +19,13 @@ from .scaling import (
 from .temperature import TemperatureScaling
 
 CALIBRATORS: dict[str, type[Calibrator]] = {
+    "auto": AutoCalibration,
     "beta": BetaCalibration,
     "bias-corrected-temperature": BiasCorrectedTemperatureScaling,
     "dirichlet": DirichletCalibration,
     "ensemble-temperature": EnsembleTemperatureScaling,
     "isotonic": IsotonicCalibration,
+    "none": NoCalibration,
     "platt": PlattScaling,
     "structured-matrix": StructuredMatrixScaling,
     "structured-vector": StructuredVectorScaling,
@@ -32,12 +35,14 @@ CALIBRATORS: dict[str, type[Calibrator]] = {
 
 __all__ = [
     "CALIBRATORS",
+    "AutoCalibration",
     "BetaCalibration",
     "BiasCorrectedTemperatureScaling",
     "Calibrator",
     "DirichletCalibration",
     "EnsembleTemperatureScaling",
     "IsotonicCalibration",
+    "NoCalibration",
     "PlattScaling",
     "PriorCorrection",
     "StructuredMatrixScaling",

@@ -42,16 +42,15 @@ def row_losses(logits: NDArray, targets: Targets) -> NDArray[np.float64]:
     return losses
 
 
-def folds(targets: Targets, n_folds: int = N_FOLDS) -> NDArray[np.intp]:
-    """Return each row's fold: rows of a class are dealt in turn, those of no weight to fold -1.
+def folds(weight: NDArray[np.float64], n_folds: int = N_FOLDS) -> NDArray[np.intp]:
+    """Return each row's fold, rows of no weight in fold -1; by chance, but the same at each call.
 
-    In their own order, without chance; sorted data are no harm.
+    Not stratified: folds that share every class out evenly know how often the sample has it, and a calibrator that has merely
+    learned that would look better than it is for new rows. With few rows a class the difference is plain.
     """
-    fold = np.full(len(targets.weight), -1)
-    counted = np.flatnonzero(targets.weight > 0)
-    labels = targets.labels if targets.labels is not None else targets.proba.argmax(axis=1)  # type: ignore[union-attr]
-    by_class = counted[np.argsort(labels[counted], kind="stable")]
-    fold[by_class] = np.arange(len(by_class)) % min(n_folds, len(by_class))
+    fold = np.full(len(weight), -1)
+    counted = np.flatnonzero(weight > 0)
+    fold[counted] = np.random.default_rng(0).permutation(len(counted)) % min(n_folds, len(counted))
     return fold
 
 
@@ -63,7 +62,7 @@ def out_of_fold_losses(
     Rows without weight, and all where there is but one row, have zeros.
     """
     losses = np.zeros((len(candidates), len(logits)))
-    fold = folds(targets)
+    fold = folds(targets.weight)
     for held_out in range(fold.max() + 1) if fold.max() > 0 else ():
         inside, outside = np.flatnonzero((fold >= 0) & (fold != held_out)), np.flatnonzero(fold == held_out)
         its_targets, share = subset(targets, inside)
@@ -84,11 +83,13 @@ def standard_error(differences: NDArray[np.float64], weight: NDArray[np.float64]
     return float(np.sqrt(np.square(weight) @ np.square(differences - mean)))
 
 
-def one_standard_error(losses: NDArray[np.float64], weight: NDArray[np.float64], default: int) -> int:
-    """Return the candidate nearest to the default whose mean loss exceeds the least by no more than a standard error.
+def simplest(
+    losses: NDArray[np.float64], weight: NDArray[np.float64], default: int, allowed: Sequence[float] | None = None
+) -> int:
+    """Return the candidate nearest to the default whose mean loss exceeds the least by no more than its standard error.
 
-    Candidates are ordered: from the best one towards the default, the farthest that cannot be told from the best is taken.
-    The error is that of the rows' differences, which is smaller than that of the losses themselves.
+    Candidates are ordered: those from the default to the best one are tried in turn. The error is that of the rows'
+    differences, which is smaller than that of the losses themselves.
 
     Parameters
     ----------
@@ -96,6 +97,8 @@ def one_standard_error(losses: NDArray[np.float64], weight: NDArray[np.float64],
     weight : ndarray of shape (n_rows,)
         Summing to one.
     default : int
+    allowed : sequence of float, default=None
+        How many standard errors each candidate is allowed; None for one.
 
     References
     ----------
@@ -104,6 +107,7 @@ def one_standard_error(losses: NDArray[np.float64], weight: NDArray[np.float64],
     best = int(np.argmin(losses @ weight))
     for candidate in range(default, best, 1 if best > default else -1):
         excess = losses[candidate] - losses[best]
-        if weight @ excess <= standard_error(excess, weight):
+        errors = 1.0 if allowed is None else allowed[candidate]
+        if weight @ excess <= errors * standard_error(excess, weight):
             return candidate
     return best

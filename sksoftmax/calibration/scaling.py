@@ -23,7 +23,7 @@ from ..solvers import Solution
 from ._base import Calibrator
 from ._likelihood import fit_temperature
 from ._regression import Matrix, fit_diagonal, fit_matrix, log_proba
-from ._selection import one_standard_error, out_of_fold_losses
+from ._selection import out_of_fold_losses, simplest
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
 """Multipliers of the ridge that ``strength="cv"`` chooses from."""
@@ -79,7 +79,7 @@ class _Scaling(Calibrator):
     def _chosen_strength(self, logits: NDArray, targets: Targets, total_weight: float) -> float:
         candidates = [clone(self).set_params(strength=strength) for strength in STRENGTHS]
         losses = out_of_fold_losses(candidates, logits, targets, total_weight)
-        return STRENGTHS[one_standard_error(losses, targets.weight, STRENGTHS.index(1.0))]
+        return STRENGTHS[simplest(losses, targets.weight, STRENGTHS.index(1.0))]
 
     def _transform(self, logits: NDArray) -> NDArray:
         out = np.empty_like(logits)

@@ -1,0 +1,141 @@
+r"""The choice of a calibrator by what it does for rows that it was not fitted on.
+
+What lives here: ``AutoCalibration``, its candidates and rule, and ``NoCalibration``, which is one of them. What doesn't: folds
+and the rule of standard errors (``_selection``), the candidates' methods.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from ..losses import Targets
+from ._base import Calibrator
+from ._selection import out_of_fold_losses, simplest
+from .scaling import BiasCorrectedTemperatureScaling, StructuredMatrixScaling, StructuredVectorScaling
+from .temperature import TemperatureScaling
+
+ROWS_PER_CLASS = 15
+"""With fewer rows for each class than this, on average, no matrix is a candidate."""
+# How much worse than the best a simpler candidate may look, in standard errors of the difference. Set on planted distortions
+# and classifiers of digits; other seeds of them judge it (benchmarks/bench_calibration_quality.py).
+STANDARD_ERRORS_OF_NONE, STANDARD_ERRORS = 1.5, 0.5
+
+
+class NoCalibration(Calibrator):
+    """Leaves logits as they are: what every calibrator has to be better than.
+
+    Parameters
+    ----------
+    input : {"logits", "proba"}, default="logits"
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> from sksoftmax.calibration import NoCalibration
+    >>> NoCalibration().fit([[1.0, 2.0], [3.0, 1.0]], [1, 0]).transform([[0.5, 0.0]])
+    array([[0.5, 0. ]])
+    """
+
+    def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
+        return {}
+
+    def _transform(self, logits: NDArray) -> NDArray:
+        return logits.copy()
+
+
+def candidates(n_classes: int, n_rows: int) -> dict[str, Calibrator]:
+    """Return the calibrators to choose from, from the simplest to the most flexible."""
+    chosen: dict[str, Calibrator] = {
+        "none": NoCalibration(),
+        "temperature": TemperatureScaling(),
+        "bias-corrected-temperature": BiasCorrectedTemperatureScaling(),
+        "structured-vector": StructuredVectorScaling(),
+    }
+    if n_rows >= ROWS_PER_CLASS * n_classes:
+        for strength in (10.0, 1.0, 0.1):
+            chosen[f"structured-matrix, strength={strength:g}"] = StructuredMatrixScaling(strength=strength)
+    return chosen
+
+
+class AutoCalibration(Calibrator):
+    """The calibrator that is best for rows it was not fitted on, by cross-entropy; the simplest of those that are as good.
+
+    The rule:
+
+    1. The candidates, from the simplest to the most flexible, are no calibration at all, ``TemperatureScaling``,
+       ``BiasCorrectedTemperatureScaling``, ``StructuredVectorScaling`` and, where there are at least 15 rows a class on
+       average, ``StructuredMatrixScaling`` with the strengths 10, 1 and 0.1.
+    2. Each is fitted to four fifths of the rows and judged by the cross-entropy of the others, five times. The folds are
+       drawn by chance, the same for the same number of rows, and not stratified.
+    3. Of those that are no worse than the best by more than half a standard error, that of the rows' differences, the simplest
+       is taken and fitted to all rows. No calibration is allowed one and a half standard errors: who changes probabilities has
+       to be sure.
+
+    Calibration errors have no say: they favour methods that answer alike for all rows.
+
+    Parameters
+    ----------
+    input : {"logits", "proba"}, default="logits"
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken.
+
+    Attributes
+    ----------
+    calibrator_ : Calibrator
+        The one taken, fitted to all rows.
+    method_ : str
+        Its name among the candidates.
+    cross_entropies_ : dict of str to float
+        Of each candidate on the rows outside its fits, a weighted mean in nats.
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+
+    References
+    ----------
+    Breiman, Friedman, Olshen & Stone (1984), "Classification and Regression Trees", section 3.4.3, for the rule.
+    Berta, Holzmüller, Jordan & Bach (2025), "Structured Matrix Scaling for Multi-Class Calibration", arXiv 2511.03685.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftmax.calibration import AutoCalibration
+    >>> rng = np.random.default_rng(0)
+    >>> logits = 2 * rng.normal(size=(1000, 3))
+    >>> y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    >>> AutoCalibration().fit(logits, y).method_
+    'none'
+    >>> AutoCalibration().fit(3 * logits, y).method_
+    'temperature'
+    >>> AutoCalibration().fit(3 * logits + [3, 0, 0], y).method_
+    'bias-corrected-temperature'
+    """
+
+    calibrator_: Calibrator
+    method_: str
+    cross_entropies_: dict[str, float]
+
+    def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
+        # Rows, not weights: what a few of them tell does not grow with their weight.
+        choices = candidates(targets.n_classes, int(np.count_nonzero(targets.weight)))
+        names = list(choices)
+        losses = out_of_fold_losses(list(choices.values()), logits, targets, total_weight)
+        allowed = [STANDARD_ERRORS_OF_NONE] + [STANDARD_ERRORS] * (len(names) - 1)
+        method = names[simplest(losses, targets.weight, 0, allowed)]
+        calibrator = clone(choices[method])
+        fitted = calibrator._fit(logits, targets, total_weight)
+        # It is given what this one is: logits of as many columns.
+        classes = np.arange(targets.n_classes)
+        calibrator.__dict__.update(classes_=classes, n_features_in_=targets.n_classes, **fitted)
+        means = dict(zip(names, (losses @ targets.weight).tolist(), strict=True))
+        return {"calibrator_": calibrator, "method_": method, "cross_entropies_": means}
+
+    def _transform(self, logits: NDArray) -> NDArray:
+        return self.calibrator_._transform(logits)
