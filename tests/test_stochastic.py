@@ -1,6 +1,7 @@
 """Stochastic solvers: the steps of their rules, limits, schedules, seeds, sparse rows, ends of fits."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -336,3 +337,16 @@ def test_other_losses_fall_too(loss, make_problem):
     first, *_, last = (iteration.value for iteration in clf.solution_.history)
     assert last < first
     assert clf.solution_.value - best.solution_.value < 0.05 * first
+
+
+@pytest.mark.large
+@pytest.mark.skipif(not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="needs the package dataset-fashion-mnist")
+def test_the_textbooks_recipe_on_fashion_mnist(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "examples"))
+    from _fashion_mnist import load_fashion_mnist
+    from plot_minibatch import recipe
+
+    images, labels, test_images, test_labels = load_fashion_mnist()
+    clf = recipe().fit((images / 255).astype(np.float32), labels)
+    assert clf.n_iter_[0] == 10
+    assert clf.score((test_images / 255).astype(np.float32), test_labels) >= 0.83
