@@ -56,9 +56,10 @@ def bin_hits(proba, labels, weight, edges, even, hits):
     """Add each row's weight to ``hits[label, bin of the label's proba]``, (columns, n_bins); a label of -1 is none."""
     shared = edges.shape[0] == 1
     for i in range(proba.shape[0]):
-        k = labels[i]
-        if k >= 0:
-            hits[k, _bin_of(np.float64(proba[i, k]), edges, 0 if shared else k, even)] += weight[i]
+        # No branch on what happened: it cannot be foreseen where labels are drawn.
+        k = max(labels[i], 0)
+        amount = weight[i] if labels[i] >= 0 else 0.0
+        hits[k, _bin_of(np.float64(proba[i, k]), edges, 0 if shared else k, even)] += amount
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
