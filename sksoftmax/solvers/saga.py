@@ -26,9 +26,8 @@ class SAGA(Solver):
     Parameters
     ----------
     learning_rate : float or None, default=None
-        :math:`\eta`. None is 1 / (2 L + min(2 n α, L)), for strong convexity α of the penalty and the largest curvature L that
-        the loss of a row may have: :math:`L = \tfrac{1}{2} \max_i (\lVert x_i \rVert^2 + 1) + \alpha` for a softmax and rows of
-        equal weight.
+        :math:`\eta`. None is 1 / (2 L), with the largest curvature L that a row's share of the objective may
+        have: :math:`L = \tfrac{1}{2} \max_i (\lVert x_i \rVert^2 + 1) + \alpha` for a softmax and rows of equal weight.
 
     Raises
     ------
@@ -104,4 +103,4 @@ class SAGA(Solver):
         smoothness = objective.smoothness + objective.decay
         if not np.isfinite(smoothness):
             raise ValueError("SAGA knows no bound on the curvature of this loss: pass SAGA(learning_rate=...).")
-        return 1 / (2 * smoothness + min(2 * objective.n_sampled * objective.decay, smoothness))
+        return 1 / (2 * smoothness)
