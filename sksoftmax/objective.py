@@ -346,10 +346,6 @@ class Objective:
         diagonal[: self.n_coef] = self._alpha * self._penalty.hessian_diagonal(self.n_coef)
         return self.head(diagonal)[:, : len(self._curvature.columns)]
 
-    def gram(self) -> NDArray[np.float64]:
-        """Return the weighted Gram matrix of the head's columns and the intercept's ones; not to be modified."""
-        return self._curvature.gram
-
     def hessian_diagonal(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the diagonal of the Hessian at params."""
         coef, intercept = self._kernel_params(params)

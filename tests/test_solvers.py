@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 
+from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.blocks import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective
@@ -335,3 +336,15 @@ def test_one_block_for_all_classes_reaches_the_optimum_too(make_problem, max_byt
     best = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
     assert solution.converged
     np.testing.assert_allclose(solution.value, best.value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("C", [1.0, 100.0])
+def test_spectra_serve_pixels_that_are_nearly_always_zero(C):
+    """Where the penalty outweighs the data along a column, the eigenvectors have to know of it."""
+    X, y = load_digits(return_X_y=True)
+    X[3, 0] = 1e-3  # else always zero
+    width = X.shape[1] + 1
+    solver = BlockLBFGS(max_bytes=2 * 8 * width**2)  # two matrices: no blocks of all classes
+    clf = SoftmaxRegressionClassifier(C=C, solver=solver, max_iter=120).fit(X / 16, y)
+    best = SoftmaxRegressionClassifier(C=C, solver="newton-cholesky", tol=1e-8).fit(X / 16, y)
+    assert clf.solution_.value <= best.solution_.value + 2e-8

@@ -14,7 +14,7 @@ from ..objective import Objective
 
 Vector = NDArray[np.float64]
 
-SMALL_BYTES = 2**24
+SMALL_BYTES = 2**27
 
 
 class Preconditioner:
@@ -26,8 +26,9 @@ class Preconditioner:
 
     * Blocks of all classes where they fit in max_bytes and the rows are many enough to be worth it. At zero coefficients one
       serves all: the classes are alike.
-    * Else each class's curvature along the eigenvectors of the Gram matrix, (n_logits, m) numbers: the blocks are then taken
-      to differ in their spectra alone.
+    * Else each class's curvature along the eigenvectors of the classes' mean block, (n_logits, m) numbers: the blocks are then
+      taken to differ in their spectra alone. The penalty is part of that block: the eigenvectors of the Gram matrix would not
+      do where it outweighs the data along some columns and not along others.
     * The diagonal where not even two matrices fit, or where the rows are fewer than the columns.
 
     Parameters
@@ -63,7 +64,7 @@ class Preconditioner:
             self._inverse = objective.class_blocks(params, shared=not params.any(), stride=stride)
             objective.each(invert, list(self._inverse))
         elif basis_fits:
-            self._basis = eigenbasis(objective.gram())
+            self._basis = eigenbasis(objective.class_blocks(params, shared=True)[0])
             self._spectra = positive(objective.class_diagonals(params, self._basis))
         if not objective.head_is_all or not (all_fit or basis_fits):
             self._diagonal = 1 / positive(objective.hessian_diagonal(params))
@@ -102,12 +103,12 @@ def positive(diagonal: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where((diagonal > 0) & np.isfinite(diagonal), diagonal, 1)
 
 
-def eigenbasis(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the eigenvectors of the Gram matrix of columns scaled to unit length, for coefficients of the unscaled ones."""
-    scale = 1 / np.sqrt(positive(gram.diagonal()))
-    scaled = gram * scale * scale[:, None]
+def eigenbasis(block: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the eigenvectors of a block scaled to a unit diagonal, for coefficients of the unscaled columns."""
+    scale = 1 / np.sqrt(positive(block.diagonal()))
+    scaled = block * scale * scale[:, None]
     if not np.all(np.isfinite(scaled)):
-        return np.eye(len(gram))
+        return np.eye(len(block))
     return scale[:, None] * np.linalg.eigh(scaled)[1]
 
 

@@ -34,8 +34,8 @@ class BlockLBFGS(Solver):
     they are made anew after 10, 40, 160, … iterations, or 6, 12, 24, … where that is cheap. Of many wide rows the first ones
     see a quarter, then half, then all.
 
-    Where the blocks would take more than ``max_bytes``, the spectra of the blocks in the eigenbasis of the Gram matrix stand
-    for them. In sparse rows the heaviest columns have blocks and the others the diagonal of the Hessian.
+    Where the blocks would take more than ``max_bytes``, the curvatures of each class along the eigenvectors of the classes'
+    mean block stand for them. In sparse rows the heaviest columns have blocks and the others the diagonal of the Hessian.
 
     Stops when the gradient is within the tolerance and the decrease that the inverse Hessian promises, in nats, within 2e-4
     of it, or when that decrease is lost in the rounding of the objective. The promise does not depend on the scale of the
