@@ -347,4 +347,4 @@ def test_spectra_serve_pixels_that_are_nearly_always_zero(C):
     solver = BlockLBFGS(max_bytes=2 * 8 * width**2)  # two matrices: no blocks of all classes
     clf = SoftmaxRegressionClassifier(C=C, solver=solver, max_iter=120).fit(X / 16, y)
     best = SoftmaxRegressionClassifier(C=C, solver="newton-cholesky", tol=1e-8).fit(X / 16, y)
-    assert clf.solution_.value <= best.solution_.value + 2e-8
+    assert clf.solution_.value <= best.solution_.value + 2e-7
