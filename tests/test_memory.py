@@ -79,7 +79,8 @@ SOLVERS = [LBFGS(memory=MEMORY), NewtonCG(max_inner=3), BlockLBFGS(memory=MEMORY
 
 def bound(solver, n_features):
     """Return the bytes that a solver may hold, matrices not counted."""
-    vectors = OWN_VECTORS[type(solver)] + N_THREADS + 2
+    best = 1  # which an interrupted fit keeps
+    vectors = OWN_VECTORS[type(solver)] + best + N_THREADS + 2
     return vectors * vector_bytes(n_features) + N_THREADS * 4 * BLOCK_BYTES
 
 
