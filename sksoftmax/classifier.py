@@ -391,6 +391,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 "class_weight='balanced' is not supported for partial_fit, which does not know how often classes will occur: "
                 "pass a dict, e.g. of sklearn.utils.class_weight.compute_class_weight over a large enough sample."
             )
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True: a part holds no validation rows.")
         first = not hasattr(self, "coef_")
         X, classes, encoded = self._validate_part(X, y, classes, first)
         weight = check_sample_weight(sample_weight, X)

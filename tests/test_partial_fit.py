@@ -154,6 +154,8 @@ def test_errors_leave_what_was_learnt(digits):
         clf.partial_fit(X, y)
     with pytest.raises(ValueError, match="'balanced' is not supported for partial_fit"):
         make("sgd", class_weight="balanced").partial_fit(X, y, classes=np.arange(10))
+    with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
+        make("sgd", early_stopping=True).partial_fit(X, y, classes=np.arange(10))
 
 
 @pytest.mark.parametrize("solver", ["auto", "saga", *BATCH_SOLVERS])
