@@ -29,7 +29,7 @@ from sklearn.model_selection import train_test_split
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._optional import import_optional
 from sksoftmax.calibration import TemperatureScaling
-from sksoftmax.losses import CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, Loss, MarginLoss
+from sksoftmax.losses import CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, Loss, MarginLoss
 
 # %%
 # Data
@@ -85,12 +85,18 @@ def long_tail(X: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     return X[rows], y[rows]
 
 
+def in_any_light(X: NDArray) -> NDArray:
+    """Return the images, each darkened to between a tenth and all of its brightness: the rows' lengths say nothing."""
+    light = np.random.default_rng(0).uniform(0.1, 1.0, size=len(X))
+    return X * light[:, None].astype(X.dtype)
+
+
 # %%
 # Fit and score
 # -------------
 # Each loss takes the C that serves it best: margins, scales and hinges give the penalty another weight. A temperature, fitted
 # to the logits of the validation rows, shows how much of a loss's cross-entropy is a matter of scale alone; it gives the
-# hinge, which has none, probabilities too.
+# hinge, which has none, probabilities too. Cosines have no penalty: ``C`` does nothing for them.
 
 LOSSES: dict[str, tuple[Loss, dict]] = {
     "cross-entropy": (CrossEntropy(), {}),
@@ -98,6 +104,8 @@ LOSSES: dict[str, tuple[Loss, dict]] = {
     "focal, gamma 2": (FocalLoss(gamma=2.0), {}),
     "margin 1": (MarginLoss(margin=1.0), {}),
     "hinge (SVM)": (HingeLoss(), {}),
+    "cosine, scale 16": (CosineSoftmax(scale=16.0), {}),
+    "cosine, angle + 0.1": (CosineSoftmax(scale=16.0, angular_margin=0.1), {}),
     "class_weight balanced": (CrossEntropy(), {"class_weight": "balanced"}),
     "logit-adjusted": (LogitAdjusted(tau=1.0), {}),
 }
@@ -184,6 +192,9 @@ def table(outcomes: list[Outcome]) -> str:
 #   a third; balanced class weights go a part of the way. Focal loss and margins, which do not know which class is rare, change
 #   nothing beyond the error. Logit adjustment changes the intercept alone: what was learned by cross-entropy could be adjusted
 #   afterwards.
+# * In any light: cosines do not notice, their figures are the same as above. The others lose: after a temperature cosines have
+#   the lowest cross-entropy, 0.14 against 0.17, having had the highest where brightness did tell something. Their margin, made
+#   for embeddings of faces, helps in neither case.
 
 # %%
 # The picture
@@ -224,8 +235,13 @@ def main() -> None:
     arguments = parser.parse_args()
 
     X, y, X_test, y_test = DATA[arguments.data]()
-    for name, part in {"all rows": (X, y), "a long tail": long_tail(X, y)}.items():
-        problem = make_problem(*part, X_test, y_test)
+    parts = {
+        "all rows": (X, y, X_test, y_test),
+        "a long tail": (*long_tail(X, y), X_test, y_test),
+        "in any light": (in_any_light(X), y, in_any_light(X_test), y_test),
+    }
+    for name, part in parts.items():
+        problem = make_problem(*part)
         shares = ", ".join(f"{share:.3f}" for share in problem.prior)
         print(f"{arguments.data}, {name}: {len(problem.y):,} training rows, of the classes {shares}\n")
         print(table([compete(problem, loss) for loss in LOSSES]), end="\n\n")
