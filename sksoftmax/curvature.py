@@ -109,7 +109,7 @@ class ClassCurvature:
 
             self._map(add, range(len(blocks)))
         gram = self.gram
-        missed = self._missed if stride > 1 else self._missed[:0]
+        missed = self._missed_columns if stride > 1 else np.empty(0, dtype=np.intp)
         for block, share, rest in zip(blocks, decided, undecided, strict=True):
             block += share * gram
             least = (share + rest) * gram[missed, missed]
@@ -136,12 +136,21 @@ class ClassCurvature:
         parts = cut(self._rows.n_rows, -(-self._rows.n_rows // DIAGONAL_SEGMENTS))
         return sum(map_in_order(self._threads, self._n_threads, add, parts))  # type: ignore[return-value]
 
-    @cached_property
+    @property
     def gram(self) -> NDArray[np.float64]:
-        """The weighted Gram matrix of the head, (width, width), from a sample of the rows if they are many.
+        """The weighted Gram matrix of the head, (width, width), from a sample of the rows if they are many."""
+        return self._sampled_gram[0]
 
-        Columns that the sample misses, or most of, keep the diagonal that all rows give: as if they were zero a step along
-        them would have no bound.
+    @property
+    def _missed_columns(self) -> NDArray[np.intp]:
+        """The columns that the sample behind ``gram`` misses, or most of."""
+        return self._sampled_gram[1]
+
+    @cached_property
+    def _sampled_gram(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """The Gram matrix and the columns that its sample misses, or most of.
+
+        These keep the diagonal that all rows give: as if they were zero, a step along them would have no bound.
         """
         total, diagonal = np.zeros((self.width, self.width)), np.zeros(self.width)
 
@@ -159,9 +168,9 @@ class ClassCurvature:
             total += part
             diagonal += squares
         total /= self._sampled(self.stride)
-        self._missed = np.flatnonzero(total.diagonal() < diagonal / 2)
-        total[self._missed, self._missed] = diagonal[self._missed]
-        return total
+        missed = np.flatnonzero(total.diagonal() < diagonal / 2)
+        total[missed, missed] = diagonal[missed]
+        return total, missed
 
     def _step(self, coef: NDArray, intercept: NDArray, stride: int, segment: Segment) -> Step:
         weight = self._weight(segment, stride)
