@@ -23,7 +23,7 @@ from sklearn.model_selection import cross_validate, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, scorers
 from sksoftmax._optional import import_optional
 from sksoftmax.functional import softmax
 from sksoftmax.metrics import (
@@ -52,9 +52,9 @@ def search(X: NDArray, y: NDArray) -> tuple[float, list[tuple[float, float, floa
     """Return the C with the lowest cross-entropy on the folds, and (C, cross-entropy, accuracy, its error) of all."""
     table = []
     for C in np.logspace(-3, 3, 13):
-        scores = cross_validate(classifier(C), X, y, cv=5, scoring=["neg_log_loss", "accuracy"])
+        scores = cross_validate(classifier(C), X, y, cv=5, scoring={"loss": scorers.neg_cross_entropy, "accuracy": "accuracy"})
         accuracy = scores["test_accuracy"]
-        table.append((C, -scores["test_neg_log_loss"].mean(), accuracy.mean(), accuracy.std(ddof=1) / np.sqrt(len(accuracy))))
+        table.append((C, -scores["test_loss"].mean(), accuracy.mean(), accuracy.std(ddof=1) / np.sqrt(len(accuracy))))
     return min(table, key=lambda row: row[1])[0], table
 
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._optional import import_optional
 
 # Okabe & Ito's palette, which colour-blind readers can tell apart.
-BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
+BLUE, VERMILION, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
 GREY, LIGHT = "0.45", "0.85"
 
 
