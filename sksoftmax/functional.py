@@ -21,6 +21,8 @@ from .kernels import softmax as kernels
 Reduction = Literal["mean", "sum", "none"]
 
 # Probabilities written with a few decimals still count as summing to one; rows of counts or scores do not.
+__all__ = ["cross_entropy", "cross_entropy_gradient", "log_softmax", "logsumexp", "softmax"]
+
 PROBA_TOLERANCE = 1e-4
 
 

@@ -25,6 +25,8 @@ from sklearn.utils.validation import _check_response_method, column_or_1d
 from .metrics import METRICS
 from .metrics._inputs import encode, is_table
 
+__all__ = ["FLOOR", "SCORERS", "Scorer", "make_expected_cost", "make_scorer", "make_top_k_accuracy", "scorer_name"]
+
 FLOOR = 2.0**-1022
 """Least probability that a scorer counts with: the smallest normal number of float64, 708 nats.
 
@@ -230,4 +232,4 @@ def __getattr__(name: str) -> Scorer:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *SCORERS]
+    return [*__all__, *SCORERS]

@@ -3,7 +3,10 @@
 import ast
 import importlib
 import inspect
+import os
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,6 +127,47 @@ def test_everything_public_is_documented(name):
                     assert inspect.getdoc(getattr(value, method)), f"{name}.{attribute}.{method}"
 
 
+PUBLIC = ["calibration", "functional", "losses", "metrics", "plots", "scorers", "solvers"]
+ESTIMATORS = ["CalibratedClassifier", "SoftmaxRegressionClassifier", "TemperatureScalingCalibrator"]
+
+
 def test_the_public_names():
-    assert sksoftmax.__all__ == ["CalibratedClassifier", "SoftmaxRegressionClassifier", "TemperatureScalingCalibrator"]
+    assert sksoftmax.__all__ == [*ESTIMATORS, *PUBLIC]
+    assert {name for name in dir(sksoftmax) if not name.startswith("_")} == set(sksoftmax.__all__)
     assert (ROOT / "py.typed").exists()
+
+
+@pytest.mark.parametrize("name", ["sksoftmax", *(f"sksoftmax.{name}" for name in PUBLIC), "sksoftmax.solvers.schedules"])
+def test_public_modules_say_what_is_public(name):
+    module = importlib.import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        value = getattr(module, public)
+        assert not inspect.ismodule(value) or value.__name__ == f"{name}.{public}"
+
+
+def run_python(code):
+    """Run code in a process that has imported nothing yet; return what it prints."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_modules_are_there_without_an_import_of_their_own(name):
+    assert run_python(f"import sksoftmax; print(sksoftmax.{name}.__name__)").strip() == f"sksoftmax.{name}"
+
+
+def test_modules_that_a_fit_does_not_need_are_imported_late():
+    code = "import sys, sksoftmax; dir(sksoftmax); print(*sys.modules)"
+    loaded = set(run_python(code).split())
+    assert "sksoftmax.classifier" in loaded
+    assert not loaded & {"matplotlib", "sksoftmax.metrics", "sksoftmax.plots", "sksoftmax.scorers"}
+    assert "matplotlib" not in run_python(f"{code.replace('dir(sksoftmax)', 'sksoftmax.plots.ReliabilityDisplay')}").split()
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match=r"module 'sksoftmax' has no attribute 'metric'"):
+        _ = sksoftmax.metric
+    assert not hasattr(sksoftmax, "METRICS")

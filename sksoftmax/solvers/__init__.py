@@ -4,6 +4,7 @@ What lives here: the table ``SOLVERS`` of their names, of which ``BATCH_SOLVERS`
 and ``choose_solver``, the rule behind ``solver="auto"``.
 """
 
+from . import schedules
 from ._base import Iteration, Solution, Solver
 from ._stochastic import State, StochasticSolver
 from .block_lbfgs import BlockLBFGS
@@ -93,4 +94,5 @@ __all__ = [
     "State",
     "StochasticSolver",
     "choose_solver",
+    "schedules",
 ]

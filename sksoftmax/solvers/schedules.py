@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from .._parameters import Parametrised
 
+__all__ = ["SCHEDULES", "Constant", "Cosine", "InverseScaling", "Schedule", "Step"]
+
 
 class Schedule(Parametrised, ABC):
     """Contract of every schedule: factors of the learning rate.
