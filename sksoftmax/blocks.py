@@ -323,13 +323,14 @@ class DenseRows(RowBlocks):
 
 
 class CSRRows(RowBlocks):
-    """Compressed sparse rows with 32- or 64-bit indices; never copied."""
+    """Compressed sparse rows with 32- or 64-bit indices; never copied. ``sparse_rows.check_indices`` has seen them."""
 
     class_major = False
 
     def __init__(self, X: Any) -> None:
         self._X = X
-        self._arrays = (_read_only(X.data), _read_only(X.indices), _read_only(X.indptr))
+        # Arrays may be longer than what they hold.
+        self._arrays = (_read_only(X.data[: X.nnz]), _read_only(X.indices[: X.nnz]), _read_only(X.indptr))
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
         self.n_stored = X.nnz
@@ -403,7 +404,8 @@ class CSRRows(RowBlocks):
         n_columns = max(n_columns, MIN_HEAD)
         if n_columns >= self.n_features:
             return np.arange(self.n_features), self
-        weight = np.bincount(self._X.indices, np.square(self._X.data, dtype=np.float64), minlength=self.n_features)
+        data, indices, _ = self._arrays
+        weight = np.bincount(indices, np.square(data, dtype=np.float64), minlength=self.n_features)
         columns = np.sort(np.argsort(-weight, kind="stable")[:n_columns])
         return columns, CSRRows(sparse.csr_array(self._X)[:, columns])
 

@@ -43,6 +43,7 @@ from .solvers import (
     StochasticSolver,
     choose_solver,
 )
+from .sparse_rows import check_indices
 from .sphere import SphereObjective
 from .streaming import Stream
 from .targets import (
@@ -425,6 +426,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     def _validate_part(self, X: Any, y: Any, classes: Any, first: bool) -> tuple[Any, NDArray, dict[str, NDArray]]:
         """Return X, the classes and the encoded targets of a part of the data."""
         checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C", "reset": first}
+        check_indices(X)
         soft = y is not None and is_proba(y)
         known: Any = _Classes(None if first else self.classes_)
         if soft:
@@ -455,6 +457,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
 
     def _validate_training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[NDArray, Sample]:
         checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C"}
+        check_indices(X)
         if y is not None and is_proba(y):
             X = validate_data(self, X, **checks)
             classes, proba = check_proba_targets(y, X.shape[0])
@@ -596,6 +599,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
 
     def _logits(self, X: Any) -> NDArray:
         check_is_fitted(self)
+        check_indices(X)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False)
         dtype = np.result_type(X.dtype, self.coef_.dtype)
         rows = as_rows(self.loss_.prepare(X.astype(dtype, copy=False)))

@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_feature_names, assert_all_finite
 
 from .blocks import RowBlocks, Segment
 from .losses import Loss, Targets
+from .sparse_rows import check_indices
 from .targets import check_proba_targets, check_sample_weight, is_proba
 from .threads import map_in_order
 
@@ -123,6 +124,7 @@ def check_validation_data(
             raise ValueError(f"{alone[0]} was given without {missing}: a validation set needs both X_val and y_val.")
         return None
     with _naming("X_val"):
+        check_indices(X_val, "X_val")
         _check_feature_names(estimator, X_val, reset=False)
         X_val = check_array(X_val, accept_sparse="csr", dtype=X.dtype, order="C", input_name="X_val")
     if X_val.shape[1] != X.shape[1]:

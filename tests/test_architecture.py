@@ -17,7 +17,7 @@ ROOT = Path(sksoftmax.__file__).parent
 FLOORS = [
     {"kernels", "threads", "_optional", "_parameters"},
     {"losses", "penalties", "functional"},
-    {"objective", "diagonal", "sphere", "curvature", "blocks"},
+    {"objective", "diagonal", "sphere", "curvature", "blocks", "sparse_rows"},
     {"solvers"},
     {
         "classifier",

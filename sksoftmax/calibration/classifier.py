@@ -24,6 +24,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted, has_fit_paramete
 
 from ..classifier import SoftmaxRegressionClassifier
 from ..functional import logsumexp
+from ..sparse_rows import check_indices
 from ..targets import check_labels, check_sample_weight, is_proba
 from . import CALIBRATORS, Calibrator
 from ._folds import CalibratedModel, CrossEntropies, Fold, calibrate, fit_folds, join_folds, read_fold
@@ -174,6 +175,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         if is_proba(y):
             raise ValueError("y must be labels of shape (n_samples,); for rows of class probabilities fit a calibrator itself.")
+        check_indices(X)
         X, y = indexable(X, _check_y(y, estimator=self))
         if not len(y):
             raise ValueError("X and y have no rows: found 0 sample(s), a minimum of 1 is required.")
@@ -302,6 +304,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Finite, as scikit-learn's scorers want them: where a probability is 0, as isotonic regression has it, ±1e10.
         """
         check_is_fitted(self)
+        check_indices(X)
         if len(self.calibrated_classifiers_) == 1:
             logits = self.calibrated_classifiers_[0].decision_function(X)
         else:
@@ -322,6 +325,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Columns in the order of ``classes_``. Computed from the logits, and finite where these are.
         """
         check_is_fitted(self)
+        check_indices(X)
         log_probas = [model.predict_log_proba(X) for model in self.calibrated_classifiers_]
         if len(log_probas) == 1:
             return log_probas[0]
@@ -343,6 +347,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Rows sum to one; columns in the order of ``classes_``.
         """
         check_is_fitted(self)
+        check_indices(X)
         return np.mean([model.predict_proba(X) for model in self.calibrated_classifiers_], axis=0)
 
     def predict(self, X: Any) -> NDArray:
