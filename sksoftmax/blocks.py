@@ -25,7 +25,7 @@ from .threads import map_in_order
 
 # A block of X, its logits and their gradient share the second-level cache of a core.
 BLOCK_BYTES = 2**18
-MAX_BLOCK_ROWS = 4096
+MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 32, 4096
 MAX_SEGMENTS = 16
 # Below this many multiplications a segment costs less than handing it to a thread.
 SEGMENT_WORK = 2**20
@@ -183,7 +183,7 @@ class RowBlocks(ABC):
     def block(self, n_logits: int) -> NDArray:
         """Return a new scratch array for the logits of a block of rows."""
         row_bytes = self.dtype.itemsize * (self.n_stored // max(self.n_rows, 1) + 2 * n_logits + 1)
-        n_rows = min(int(np.clip(BLOCK_BYTES // row_bytes // 8 * 8, 32, MAX_BLOCK_ROWS)), self.n_rows)
+        n_rows = min(int(np.clip(BLOCK_BYTES // row_bytes // 8 * 8, MIN_BLOCK_ROWS, MAX_BLOCK_ROWS)), self.n_rows)
         return np.empty((n_rows, n_logits), dtype=self.dtype)
 
     def is_worth_threads(self, n_logits: int) -> bool:

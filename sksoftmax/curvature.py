@@ -34,6 +34,8 @@ DIAGONAL_SEGMENTS = 4
 PANEL = 256
 # A row whose curvature for a class is less is all but decided about it.
 DECIDED = 0.01
+# Rows whose least curvature for a class is such a share of the greatest are alike about it.
+ALIKE = 0.9
 # Sums over many wide rows are first taken from a sample: one row in at most four, but so many rows a column, in runs that are
 # short beside any order of the rows.
 MAX_STRIDE, SAMPLED_WIDTH, SAMPLED_ROWS, RUN = 4, 128, 16, 64
@@ -98,7 +100,7 @@ class ClassCurvature:
             def add(k: int, step: Step = step, curvature: NDArray = curvature) -> None:
                 own = curvature[:, k].astype(np.float64)
                 # Where all are alike, as at zero coefficients, the Gram matrix says it all.
-                alike = own.min() >= 0.9 * own.max()
+                alike = own.min() >= ALIKE * own.max()
                 chosen = np.flatnonzero((own > DECIDED) & (step.weight > 0) & (not alike))
                 shares = step.weight[chosen] * own[chosen]
                 part = step.design[chosen]

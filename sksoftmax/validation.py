@@ -25,7 +25,7 @@ from .threads import map_in_order
 
 # Logits of a block of rows that are only scored: enough rows that calls cost little, few enough for a cache.
 BLOCK_BYTES = 2**18
-MAX_BLOCK_ROWS = 4096
+MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 32, 4096
 
 
 class Sample(NamedTuple):
@@ -239,7 +239,8 @@ class ValidationSet:
 
     def _segment(self, coef: NDArray, intercept: NDArray, segment: Segment) -> NDArray[np.float64]:
         start, stop = segment
-        n_rows = min(max(BLOCK_BYTES // (self._rows.dtype.itemsize * max(len(intercept), 2)), 32), MAX_BLOCK_ROWS, stop - start)
+        row_bytes = self._rows.dtype.itemsize * max(len(intercept), 2)
+        n_rows = min(max(BLOCK_BYTES // row_bytes, MIN_BLOCK_ROWS), MAX_BLOCK_ROWS, stop - start)
         block = np.empty((n_rows, len(intercept)), dtype=self._rows.dtype)
         total = np.zeros(2)
         # Parameters that diverged have logits that are not finite; their figures are NaN and are never the best.

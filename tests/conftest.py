@@ -17,6 +17,34 @@ def rng():
     return np.random.default_rng(0)
 
 
+SMALL_BLOCKS = {
+    "blocks.BLOCK_BYTES": 2**10,
+    "blocks.GATHER_BYTES": 2**10,
+    "blocks.MAX_BLOCK_ROWS": 8,
+    "blocks.MIN_BLOCK_ROWS": 8,
+    "blocks.SEGMENT_WORK": 1,
+    "calibration._base.BLOCK_ROWS": 8,
+    "calibration._likelihood.BLOCK_SIZE": 2**5,
+    "calibration._likelihood.SEGMENT_SIZE": 2**6,
+    "calibration.ensemble.BLOCK_ROWS": 8,
+    "calibration.scaling.TRANSFORM_NUMBERS": 2**5,
+    "curvature.RUN": 2,
+    "curvature.STEP_NUMBERS": 1,
+    "diagonal.BLOCK_NUMBERS": 2**5,
+    "diagonal.SEGMENT_NUMBERS": 2**6,
+    "objective.HESSIAN_ROWS": 8,
+    "validation.BLOCK_BYTES": 2**8,
+    "validation.MIN_BLOCK_ROWS": 8,
+}
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Cut rows into so short blocks, segments and steps that every sum over some dozens of rows is one over several of each."""
+    for name, value in SMALL_BLOCKS.items():
+        monkeypatch.setattr(f"sksoftmax.{name}", value)
+
+
 @pytest.fixture
 def make_problem(rng):
     """Return a function that makes X, labels and weights of a noisy linear problem."""

@@ -41,6 +41,7 @@ def spread(params, n_classes):
     return jacobian @ params, jacobian
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 3, 7])

@@ -47,6 +47,17 @@ def value_and_gradient(bound, logits):
     return value, out[0].T
 
 
+def hessians(bound, logits):
+    """Each row's Hessian on its logits, (n_rows, n_logits, n_logits), without the row's weight."""
+    number, labels, _, _, weight, parameters = bound.arguments
+    pair_weight = np.empty((bound.n_logits * (bound.n_logits + 1) // 2, len(logits)))
+    kernels.curvatures(number, labels, parameters, weight, 0, len(logits), logits.copy(), pair_weight)
+    rows, columns = np.tril_indices(bound.n_logits)
+    hessian = np.zeros((len(logits), bound.n_logits, bound.n_logits))
+    hessian[:, rows, columns] = hessian[:, columns, rows] = (pair_weight / weight).T
+    return hessian
+
+
 def both_logits(logits, *, opposite=False):
     if logits.shape[1] > 1:
         return logits
@@ -141,20 +152,28 @@ class TestLoss:
             out,
         )
         np.testing.assert_allclose(out[0].T, expected, atol=1e-8)
-        product = np.zeros_like(logits)
-        pairs = np.stack(np.tril_indices(bound.n_logits), axis=1)
-        pair_weight = np.empty((len(pairs), len(logits)))
-        number, labels, _, _, weight, parameters = bound.arguments
-        kernels.curvatures(number, labels, parameters, weight, 0, len(logits), logits.copy(), pair_weight)
-        for (k, other), weights in zip(pairs, pair_weight, strict=True):
-            product[:, k] += weights * direction[:, other]
-            if k != other:
-                product[:, other] += weights * direction[:, k]
-        np.testing.assert_allclose(product, expected, atol=1e-8)
+        hessian = hessians(bound, logits) * bound.weight[:, None, None]
+        np.testing.assert_allclose(np.einsum("ikj,ij->ik", hessian, direction), expected, atol=1e-8)
+        number, labels, _, _, _, parameters = bound.arguments
         diagonal = logits.copy()
         kernels.curvature(number, labels, parameters, 0, len(logits), diagonal)
-        own = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
-        np.testing.assert_allclose(diagonal * bound.weight[:, None], pair_weight[own].T, atol=1e-15)
+        np.testing.assert_allclose(diagonal * bound.weight[:, None], np.einsum("ikk->ik", hessian), atol=1e-15)
+
+    def test_curvature_bound_is_the_greatest_curvature(self, rng, name, options, n_classes, kind):
+        """The largest eigenvalue of a row's Hessian is greatest where two classes share all probability."""
+        targets, rows = make_targets(rng, kind, 201, n_classes)
+        bound = LOSSES[name](**options).bind(targets)
+        if not np.isfinite(bound.curvature_bound):
+            assert name in ("cosine", "focal", "hinge")  # no bound is known, and none is needed
+            return
+        row, label = np.arange(201), rows.argmax(axis=1)
+        logits = np.full((201, n_classes), -100.0)
+        logits[row, label], logits[row, label - 1] = np.linspace(-3, 3, 201), 0
+        logits = logits[:, 1:] - logits[:, :1] if n_classes == 2 else logits
+        greatest = np.linalg.eigvalsh(hessians(bound, logits)).max()
+        assert 0.99 * bound.curvature_bound < greatest < (1 + 1e-12) * bound.curvature_bound
+        elsewhere = rng.normal(scale=2, size=logits.shape)
+        assert np.linalg.eigvalsh(hessians(bound, elsewhere)).max() < (1 + 1e-12) * bound.curvature_bound
 
     def test_shift_invariance_is_as_declared(self, rng, name, options, n_classes, kind):
         bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)

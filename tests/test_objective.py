@@ -1,6 +1,7 @@
 """sksoftmax.objective: against the reference, against finite differences, and the same bits on any number of threads."""
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from scipy import sparse
 
 import reference
 from sksoftmax.blocks import MIN_HEAD, as_rows
-from sksoftmax.losses import CrossEntropy, Targets
+from sksoftmax.losses import LOSSES, CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
+from sksoftmax.sphere import SphereObjective
 from sksoftmax.threads import thread_pool
 
 
@@ -26,59 +28,163 @@ LAYOUTS = pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
 CLASSES = pytest.mark.parametrize("n_classes", [2, 4])
 INTERCEPT = pytest.mark.parametrize("fit_intercept", [True, False])
 
+# Of each loss hyperparameters that its formula cannot do without.
+OPTIONS = {
+    "cosine": {"scale": 3.0, "margin": 0.2, "angular_margin": 0.4},
+    "cross_entropy": {"label_smoothing": 0.1},
+    "focal": {"gamma": 1.5},
+    "hinge": {"margin": 1.0, "smoothing": 3.0},
+    "logit_adjusted": {"tau": 0.7},
+    "margin": {"margin": 0.3, "scale": 2.0},
+}
+BOUND = [(name, kind) for name in LOSSES for kind in ("labels", "proba") if kind == "labels" or LOSSES[name].takes_proba]
 
+
+def test_the_laws_hold_for_every_loss():
+    assert set(OPTIONS) == set(LOSSES)
+
+
+class Problem:
+    """Weighted rows, some of weight zero and some of zeros, bound to a loss: the objective, and the reference's figures."""
+
+    def __init__(self, make_problem, rng, name, kind, container, n_classes, fit_intercept):
+        X, labels, weight = make_problem(75, 4, n_classes)
+        X[rng.uniform(size=X.shape) < 0.3] = 0
+        weight[rng.uniform(size=len(weight)) < 0.1] = 0
+        loss = LOSSES[name](**OPTIONS[name])
+        self.dense = loss.prepare(X)
+        if kind == "labels":
+            target = reference.one_hot(labels, n_classes)
+            shares = weight @ target
+            bound = loss.bind(Targets(n_classes, weight / weight.sum(), labels=labels.astype(np.int32)))
+        else:
+            proba, class_weight = rng.dirichlet(np.ones(n_classes), size=len(X)), rng.uniform(0.5, 2, size=n_classes)
+            mass = proba * class_weight
+            shares = weight @ proba
+            target, weight = mass / mass.sum(axis=1, keepdims=True), weight * mass.sum(axis=1)
+            bound = loss.bind(Targets(n_classes, weight / weight.sum(), proba=proba, class_weight=class_weight))
+        self.options = dict(OPTIONS[name])
+        if name == "logit_adjusted":
+            self.options["class_prior"] = shares / shares.sum()
+        self.target, self.weight, self.bound, self.loss, self.name = target, weight, bound, loss, name
+        self.make = partial(
+            SphereObjective if loss.on_sphere else Objective,
+            loss=bound,
+            penalty=L2(),
+            alpha=1 / (0.7 * weight.sum()),
+            fit_intercept=fit_intercept,
+        )
+        self.container = container
+        self.objective = self.make(as_rows(container(self.dense)))
+        self.params = 0.5 * rng.normal(size=self.objective.n_params)
+        self.directions = rng.normal(size=(3, self.objective.n_params))
+
+    def value(self, params):
+        """The objective by its formula."""
+        coef, intercept = self.objective.unpack(params)
+        logits = self.dense @ coef.T + intercept
+        if len(coef) == 1:
+            logits = np.column_stack([-logits if self.loss.on_sphere else np.zeros(len(logits)), logits])
+        each = [reference.LOSSES[self.name](z, t, **self.options) for z, t in zip(logits, self.target, strict=True)]
+        value = self.weight @ each / self.weight.sum()
+        return value if self.loss.on_sphere else value + reference.l2(coef) / (0.7 * self.weight.sum())
+
+
+@pytest.mark.usefixtures("small_blocks")
 @LAYOUTS
 @CLASSES
 @INTERCEPT
+@pytest.mark.parametrize(("name", "kind"), BOUND)
 class TestObjective:
-    def problem(self, make_problem, rng, container, n_classes, fit_intercept):
-        X, labels, weight = make_problem(30, 4, n_classes)
-        options = {"C": 0.7, "weight": weight, "smoothing": 0.1, "fit_intercept": fit_intercept}
-        objective = make_objective(container(X), labels, n_classes, **options)
-        return objective, X, labels, weight, rng.normal(size=objective.n_params)
+    """Every law over many blocks of rows: an index that counts from a block's start instead of the data's breaks it."""
 
-    def test_value_equals_reference(self, make_problem, rng, container, n_classes, fit_intercept):
-        objective, X, labels, weight, params = self.problem(make_problem, rng, container, n_classes, fit_intercept)
-        coef, intercept = objective.unpack(params)
-        target = reference.one_hot(labels, n_classes)
-        expected = reference.objective(X, target, weight, coef, intercept, C=0.7, label_smoothing=0.1)
-        np.testing.assert_allclose(objective.value_and_gradient(params)[0], expected, rtol=1e-13)
+    @pytest.fixture
+    def problem(self, make_problem, rng, name, kind, container, n_classes, fit_intercept):
+        problem = Problem(make_problem, rng, name, kind, container, n_classes, fit_intercept)
+        n_segments, n_rows = len(problem.objective._segments), len(problem.objective._rows.block(problem.objective.n_logits))
+        assert n_segments > 1
+        assert problem.objective.n_rows / n_segments > 2 * n_rows
+        return problem
 
-    def test_gradient_is_the_slope(self, make_problem, rng, container, n_classes, fit_intercept):
-        objective, *_, params = self.problem(make_problem, rng, container, n_classes, fit_intercept)
-        _, gradient = objective.value_and_gradient(params)
+    def test_value_equals_reference(self, problem):
+        np.testing.assert_allclose(
+            problem.objective.value_and_gradient(problem.params)[0], problem.value(problem.params), rtol=1e-12
+        )
+
+    def test_gradient_is_the_slope(self, problem):
+        _, gradient = problem.objective.value_and_gradient(problem.params)
         step = 1e-6
-        for j, unit in enumerate(np.eye(len(params))):
-            up, down = (objective.value_and_gradient(params + sign * step * unit)[0] for sign in (1, -1))
-            np.testing.assert_allclose(gradient[j], (up - down) / (2 * step), atol=1e-8)
+        for direction in problem.directions:
+            up, down = (problem.objective.value_and_gradient(problem.params + sign * step * direction)[0] for sign in (1, -1))
+            np.testing.assert_allclose(gradient @ direction, (up - down) / (2 * step), atol=1e-8)
 
-    def test_hessian_is_the_slope_of_the_gradient(self, make_problem, rng, container, n_classes, fit_intercept):
-        objective, *_, params = self.problem(make_problem, rng, container, n_classes, fit_intercept)
+    def test_hessian_is_the_slope_of_the_gradient(self, problem):
+        objective, params = problem.objective, problem.params
+        if not objective.has_hessian:
+            return
         hessian = objective.hessian(params)
         np.testing.assert_allclose(hessian, hessian.T, atol=1e-16)
         step = 1e-6
-        for j, unit in enumerate(np.eye(len(params))):
-            up, down = (objective.value_and_gradient(params + sign * step * unit)[1] for sign in (1, -1))
-            np.testing.assert_allclose(hessian[j], (up - down) / (2 * step), atol=1e-8)
-            np.testing.assert_allclose(objective.hessian_product(params, unit), hessian[j], atol=1e-14)
+        for direction in problem.directions:
+            up, down = (objective.value_and_gradient(params + sign * step * direction)[1] for sign in (1, -1))
+            product = objective.hessian_product(params, direction)
+            np.testing.assert_allclose(product, (up - down) / (2 * step), atol=1e-8)
+            np.testing.assert_allclose(product, hessian @ direction, atol=1e-13)
 
-    def test_unpack_undoes_pack(self, make_problem, rng, container, n_classes, fit_intercept):
-        objective, *_, params = self.problem(make_problem, rng, container, n_classes, fit_intercept)
-        coef, intercept = objective.unpack(params)
+    def test_diagonals_and_blocks_are_the_hessians(self, problem, rng, monkeypatch):
+        monkeypatch.setattr("sksoftmax.curvature.DECIDED", 0.0)  # no row counts through the Gram matrix
+        monkeypatch.setattr("sksoftmax.curvature.ALIKE", 2.0)
+        objective, params = problem.objective, 2 * problem.params
+        if not objective.has_hessian:
+            return
+        hessian, positions = objective.hessian(params), objective._positions()
+        own = [hessian[np.ix_(at, at)] for at in positions]
+        np.testing.assert_allclose(objective.hessian_diagonal(params), hessian.diagonal(), rtol=1e-12)
+        np.testing.assert_allclose(objective.class_blocks(params), own, atol=1e-13)
+        np.testing.assert_allclose(objective.class_blocks(params, shared=True)[0], np.mean(own, axis=0), atol=1e-13)
+        basis = rng.normal(size=(objective.head_width, 3)) * 10.0 ** rng.uniform(-3, 3, size=(objective.head_width, 1))
+        along = np.einsum("kij,ia,ja->ka", own, basis, basis)
+        np.testing.assert_allclose(objective.class_diagonals(params, basis), along, rtol=1e-11)
+
+    def test_float32_rows_have_the_same_figures(self, problem):
+        rows = problem.dense.astype(np.float32)
+        single, double = (problem.make(as_rows(problem.container(X))) for X in (rows, rows.astype(np.float64)))
+        params = problem.params.astype(np.float32).astype(np.float64)
+        value, gradient = double.value_and_gradient(params)
+        assert gradient.dtype == single.value_and_gradient(params)[1].dtype == np.float64
+        np.testing.assert_allclose(single.value_and_gradient(params)[0], value, rtol=1e-5)
+        np.testing.assert_allclose(single.value_and_gradient(params)[1], gradient, atol=1e-6)
+        if single.has_hessian:
+            direction = problem.directions[0].astype(np.float32).astype(np.float64)
+            for given, expected in (
+                (single.hessian_product(params, direction), double.hessian_product(params, direction)),
+                (single.hessian_diagonal(params), double.hessian_diagonal(params)),
+                (single.hessian(params), double.hessian(params)),
+                (single.class_blocks(params), double.class_blocks(params)),
+            ):
+                np.testing.assert_allclose(given, expected, atol=1e-5)
+
+    def test_unpack_undoes_pack(self, problem, fit_intercept):
+        objective = problem.objective
+        coef, intercept = objective.unpack(problem.params)
         assert coef.shape == (objective.n_logits, 4)
-        np.testing.assert_array_equal(objective.pack(coef, intercept), params)
-        assert fit_intercept or not intercept.any()
+        if not objective.on_sphere:
+            np.testing.assert_array_equal(objective.pack(coef, intercept), problem.params)
+        again = objective.unpack(objective.pack(coef, intercept))
+        np.testing.assert_allclose(again[0], coef, atol=1e-15)
+        assert (fit_intercept and not objective.on_sphere) or not intercept.any()
 
-    def test_gauge_makes_the_hessian_invertible_and_keeps_the_newton_step(
-        self, make_problem, rng, container, n_classes, fit_intercept
-    ):
-        objective, *_ = self.problem(make_problem, rng, container, n_classes, fit_intercept)
-        _, gradient = objective.value_and_gradient(np.zeros(objective.n_params))
-        hessian = objective.hessian(np.zeros(objective.n_params))
+    def test_gauge_makes_the_hessian_invertible_and_keeps_the_newton_step(self, problem):
+        objective = problem.objective
+        if not objective.has_hessian:
+            return
+        zero = np.zeros(objective.n_params)
+        _, gradient = objective.value_and_gradient(zero)
+        hessian = objective.hessian(zero)
         expected = -np.linalg.lstsq(hessian, gradient, rcond=1e-12)[0]
         objective.fix_gauge(hessian)
         assert np.linalg.cond(hessian) < 1e6
-        np.testing.assert_allclose(np.linalg.solve(hessian, -gradient), expected, atol=1e-10)
+        np.testing.assert_allclose(np.linalg.solve(hessian, -gradient), expected, atol=1e-9)
 
 
 @pytest.mark.large
@@ -115,22 +221,6 @@ def test_no_array_of_rows_times_classes(rng):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * n_rows * n_classes / 10
-
-
-@LAYOUTS
-@CLASSES
-@INTERCEPT
-def test_class_blocks_are_the_hessians(make_problem, rng, container, n_classes, fit_intercept):
-    X, labels, weight = make_problem(40, 4, n_classes)
-    objective = make_objective(container(X), labels, n_classes, weight=weight, fit_intercept=fit_intercept)
-    for params in (np.zeros(objective.n_params), 0.4 * rng.normal(size=objective.n_params)):
-        hessian = objective.hessian(params)
-        blocks = objective.class_blocks(params)
-        for k, block in enumerate(blocks):
-            positions = objective._positions()[k]
-            np.testing.assert_allclose(block, hessian[np.ix_(positions, positions)], atol=1e-14)
-        (shared,) = objective.class_blocks(params, shared=True)
-        np.testing.assert_allclose(shared, blocks.mean(axis=0), atol=1e-14)
 
 
 def test_rows_that_are_decided_count_through_the_gram_matrix(make_problem):
@@ -209,24 +299,6 @@ def test_the_head_of_sparse_rows_is_their_heaviest_columns(make_problem, rng, n_
 @LAYOUTS
 @CLASSES
 @INTERCEPT
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_diagonals_are_the_hessians(make_problem, rng, container, n_classes, fit_intercept, dtype):
-    X, labels, weight = make_problem(40, 4, n_classes)
-    X = X.astype(dtype)
-    objective = make_objective(container(X), labels, n_classes, weight=weight, fit_intercept=fit_intercept)
-    params = 0.4 * rng.normal(size=objective.n_params)
-    hessian = objective.hessian(params)
-    tolerance = 1e-12 if dtype == np.float64 else 1e-5
-    np.testing.assert_allclose(objective.hessian_diagonal(params), hessian.diagonal(), rtol=tolerance)
-    basis = rng.normal(size=(objective.head_width, 3)) * 10.0 ** rng.uniform(-3, 3, size=(objective.head_width, 1))
-    along = objective.class_diagonals(params, basis)
-    for k, at in enumerate(objective._positions()):
-        np.testing.assert_allclose(along[k], np.einsum("ij,ia,ja->a", hessian[np.ix_(at, at)], basis, basis), rtol=tolerance)
-
-
-@LAYOUTS
-@CLASSES
-@INTERCEPT
 def test_centring_takes_the_mean_over_the_classes(make_problem, rng, container, n_classes, fit_intercept):
     X, labels, _ = make_problem(20, 4, n_classes)
     objective = make_objective(container(X), labels, n_classes, fit_intercept=fit_intercept)
@@ -235,3 +307,60 @@ def test_centring_takes_the_mean_over_the_classes(make_problem, rng, container, 
     objective.centre(params)
     expected = rows - rows.mean(axis=0) if n_classes > 2 else rows
     np.testing.assert_allclose(params[objective._positions()], expected, atol=1e-15)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@LAYOUTS
+@INTERCEPT
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("name", ["cross_entropy", "logit_adjusted", "margin"])
+def test_smoothness_is_the_greatest_curvature_of_a_row(make_problem, rng, name, container, n_classes, fit_intercept):
+    """One row's loss, as an estimate of the sum, along the steepest direction, at the parameters where it bends most."""
+    X, labels, weight = make_problem(11, 3, n_classes)
+    weight[3] = 0
+    X[3] *= 100
+    options = OPTIONS[name] | ({"class_prior": rng.dirichlet(np.ones(n_classes))} if name == "logit_adjusted" else {})
+    share, loss = weight / weight.sum(), LOSSES[name](**options)
+
+    def make(rows, share):
+        targets = Targets(n_classes, share, labels=labels[rows].astype(np.int32))
+        return Objective(as_rows(container(X[rows])), loss.bind(targets), L2(), 0.0, fit_intercept=fit_intercept)
+
+    every = make(np.arange(len(X)), share)
+    assert every.n_sampled == len(X) - 1
+    greatest = 0.0
+    for i in np.flatnonzero(weight):
+        alone = make([i], np.ones(1))
+        squared_norm = X[i] @ X[i] + fit_intercept
+        for lead in np.linspace(-2, 2, 41):
+            logits = np.full(n_classes, -40.0)
+            logits[labels[i]], logits[labels[i] - 1] = lead, 0
+            logits = (logits[1:] - logits[:1] if n_classes == 2 else logits) / squared_norm
+            hessian = alone.hessian(alone.pack(np.outer(logits, X[i]), logits))
+            greatest = max(greatest, every.n_sampled * share[i] * np.linalg.eigvalsh(hessian)[-1])
+    assert 0.99 * every.smoothness < greatest < (1 + 1e-10) * every.smoothness
+
+
+@pytest.mark.usefixtures("small_blocks")
+@LAYOUTS
+@CLASSES
+@INTERCEPT
+@pytest.mark.parametrize("row", [0, 37, 74])
+def test_rows_that_have_weight_decide_whether_all_are_separated(rng, container, n_classes, fit_intercept, row):
+    """One row that is predicted wrongly, in the first block, in the midst or in the last one."""
+    X = rng.normal(size=(75, 4))
+    make = partial(make_objective, container(X), n_classes=n_classes, fit_intercept=fit_intercept)
+    coef = rng.normal(size=(n_classes, 4))
+    labels = (X @ coef.T).argmax(axis=1)
+    coef = coef[1:] - coef[:1] if n_classes == 2 else coef
+    wrong, weight = labels.copy(), np.ones(75)
+    wrong[row] = (labels[row] + 1) % n_classes
+
+    def separates(labels, weight):
+        objective = make(labels=labels, weight=weight)
+        return objective.separates(objective.pack(coef, np.zeros(len(coef))))
+
+    assert separates(labels, weight)
+    assert not separates(wrong, weight)
+    weight[row] = 0
+    assert separates(wrong, weight)
