@@ -23,13 +23,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.1.0.dev0"  # before the imports: the cache of compiled kernels is stamped by it
+
 from .calibration.classifier import CalibratedClassifier, TemperatureScalingCalibrator
 from .classifier import SoftmaxRegressionClassifier
 
 if TYPE_CHECKING:
     from . import calibration, functional, losses, metrics, plots, scorers, solvers
-
-__version__ = "0.1.0.dev0"
 
 __all__ = [
     "CalibratedClassifier",

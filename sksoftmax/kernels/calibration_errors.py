@@ -11,12 +11,13 @@ and looked up only for what is within rounding errors of an edge. A bin's sums s
 """
 
 import numpy as np
-from numba import njit
+
+from ._compile import kernel
 
 _ROUNDING = 1e-9
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _search(p, edges, e):
     """Return the bin of p among those of row e of the edges, starting where bins of equal width would have it."""
     last = edges.shape[1] - 2
@@ -28,7 +29,7 @@ def _search(p, edges, e):
     return b
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _bin_of(p, edges, e, even):
     """Return the bin of p among those of row e of the edges."""
     if even:
@@ -39,7 +40,7 @@ def _bin_of(p, edges, e, even):
     return _search(p, edges, e)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def bin_sums(proba, values, weight, edges, even, sums):
     """Add each row's weight, and its weight times its value, to ``sums[column, bin of proba]``, (columns, n_bins, 2)."""
     shared = edges.shape[0] == 1
@@ -51,7 +52,7 @@ def bin_sums(proba, values, weight, edges, even, sums):
             sums[k, b, 1] += w * np.float64(values[i, k])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def bin_hits(proba, labels, weight, edges, even, hits):
     """Add each row's weight to ``hits[label, bin of the label's proba]``, (columns, n_bins); a label of -1 is none."""
     shared = edges.shape[0] == 1
@@ -62,7 +63,7 @@ def bin_hits(proba, labels, weight, edges, even, hits):
         hits[k, _bin_of(np.float64(proba[i, k]), edges, 0 if shared else k, even)] += amount
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def top_labels(proba, labels, confidence, outcomes):
     """Set each row's largest probability, and 0 where its first column is the label's, else -1."""
     n_classes = proba.shape[1]
@@ -86,7 +87,7 @@ def top_labels(proba, labels, confidence, outcomes):
         outcomes[i] = outcome
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def draw_labels(cumulative, uniforms, labels):
     """Set each label to the first class whose cumulative probability exceeds the row's total times its uniform number."""
     last = cumulative.shape[1] - 1

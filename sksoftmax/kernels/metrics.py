@@ -9,10 +9,11 @@ Conventions
 """
 
 import numpy as np
-from numba import njit
+
+from ._compile import kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def find_no_distribution(proba, tolerance):
     """Return the first row that is negative somewhere or does not sum to one within tolerance, NaN included; -1 if none."""
     for i in range(proba.shape[0]):
@@ -26,7 +27,7 @@ def find_no_distribution(proba, tolerance):
     return -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def find_no_logits(logits):
     """Return the first row that holds NaN or +inf, or nothing but -inf; -1 if none."""
     for i in range(logits.shape[0]):
@@ -44,7 +45,7 @@ def find_no_logits(logits):
 # a figure of each row
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def row_products(left, right, out):
     """Fill out with the scalar product of row i of left and row i of right."""
     for i in range(left.shape[0]):
@@ -54,7 +55,7 @@ def row_products(left, right, out):
         out[i] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def squared_distances(proba, labels, out):
     """Fill out with the squared distance of each row from the one-hot row of its label.
 
@@ -71,7 +72,7 @@ def squared_distances(proba, labels, out):
         out[i] = total + miss * miss
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def cross_entropies(proba, target, floor, out):
     """Fill out with -sum of target * log(proba), a class without a share left out and no probability below floor."""
     for i in range(proba.shape[0]):
@@ -84,7 +85,7 @@ def cross_entropies(proba, target, floor, out):
         out[i] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def divergences(rows, others, out):
     """Fill out with the sum of p * log(p / q) over row i of rows and of others; infinite where q alone is zero.
 
@@ -100,7 +101,7 @@ def divergences(rows, others, out):
         out[i] = max(total, 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def top_k_hits(scores, labels, k, out):
     """Fill out with the probability that each row's label is among the k highest scores, equal ones in random order."""
     for i in range(scores.shape[0]):

@@ -16,7 +16,8 @@ that numbers are finite.
 """
 
 import numpy as np
-from numba import njit
+
+from ._compile import kernel
 
 # --------------------------------------------------------------------------------------------------------------------
 # logits to probabilities
@@ -30,7 +31,7 @@ _INVERSE_LOG2 = 1.4426950408889634
 _LOWEST = -760.0  # where exp has long been zero
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _exp_nonpositive(x):
     """Return exp(x) for x ≤ 0 to about one unit in the last place; zero below the smallest normal number, and for NaN."""
     x = x if x > _LOWEST else _LOWEST
@@ -51,7 +52,7 @@ def _exp_nonpositive(x):
     return (tail * r * r + r + 1.0) * _HALVINGS[np.uint32(n)]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _leader(logits, i):
     """Return where the largest logit of row i stands."""
     leader = 0
@@ -61,7 +62,7 @@ def _leader(logits, i):
     return leader
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _rest(logits, i, leader):
     """Return the sum of ``exp(logit - largest)`` over row i without the leader, whose term is one.
 
@@ -74,7 +75,7 @@ def _rest(logits, i, leader):
     return rest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _softmax_row(logits, i, leader):
     """Replace row i by its softmax; return ``_rest`` of it."""
     largest = np.float64(logits[i, leader])
@@ -91,7 +92,7 @@ def _softmax_row(logits, i, leader):
     return rest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def softmax(logits, n_rows):
     """Replace each of the first n_rows rows of logits by its softmax; NaN for a row of −inf."""
     for i in range(n_rows):
@@ -102,7 +103,7 @@ def softmax(logits, n_rows):
             _softmax_row(logits, i, leader)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def log_softmax(logits, n_rows):
     """Replace each of the first n_rows rows of logits by its log-softmax; NaN for a row of −inf."""
     for i in range(n_rows):
@@ -117,7 +118,7 @@ def log_softmax(logits, n_rows):
             logits[i, k] = (logits[i, k] - largest) - log_total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def logsumexp(logits, out):
     """Fill out with the log-sum-exp of each row of logits; a row of −inf gives −inf."""
     for i in range(logits.shape[0]):
@@ -130,7 +131,7 @@ def logsumexp(logits, out):
 # cross-entropy: value, gradient in place of the logits, Hessian product
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def cross_entropy_labels(logits, labels, weight, start, stop, smoothing, losses):
     """Fill losses with the rows' cross-entropy; logits become the weighted gradient. Returns the weighted sum.
 
@@ -158,7 +159,7 @@ def cross_entropy_labels(logits, labels, weight, start, stop, smoothing, losses)
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def cross_entropy_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses):
     """Fill losses with the rows' cross-entropy; logits become the weighted gradient. Returns the weighted sum.
 
@@ -190,7 +191,7 @@ def cross_entropy_proba(logits, proba, class_weight, weight, start, stop, smooth
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _logistic_row(logits, i, target, row_weight):
     """Replace the one logit of row i by its weighted gradient; return the row's cross-entropy against P(class 1)."""
     logit = np.float64(logits[i, 0])
@@ -203,7 +204,7 @@ def _logistic_row(logits, i, target, row_weight):
     return loss
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def logistic_labels(logits, labels, weight, start, stop, smoothing, losses):
     """Do as ``cross_entropy_labels`` for two classes and one logit, that of class 1 over class 0."""
     value = 0.0
@@ -214,7 +215,7 @@ def logistic_labels(logits, labels, weight, start, stop, smoothing, losses):
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def logistic_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses):
     """Do as ``cross_entropy_proba`` for two classes and one logit, that of class 1 over class 0."""
     value = 0.0
@@ -227,7 +228,7 @@ def logistic_proba(logits, proba, class_weight, weight, start, stop, smoothing, 
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def cross_entropy_hessian_product(logits, direction, weight, start, stop):
     """Replace direction by the weighted Hessian of the rows' cross-entropy times it; logits become probabilities.
 
@@ -247,7 +248,7 @@ def cross_entropy_hessian_product(logits, direction, weight, start, stop):
                 direction[i, k] = weight[start + i] * logits[i, k] * (direction[i, k] - mean)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def cross_entropy_curvatures(logits, weight, start, stop, out):
     """Fill out, (n_pairs, rows), with the rows' weighted second derivatives by logits k and l ≤ k; logits become probabilities.
 
@@ -272,7 +273,7 @@ def cross_entropy_curvatures(logits, weight, start, stop, out):
             pair += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def cross_entropy_curvature(logits, n_rows):
     """Replace logits by the second derivatives of the rows' cross-entropy by each, ``p (1 - p)``."""
     n_logits = logits.shape[1]
@@ -297,7 +298,7 @@ def cross_entropy_curvature(logits, n_rows):
 _IMPOSSIBLE = -1e90  # a gap that stands for -inf: b times it is beyond every exp, and its cube is finite
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _largest_of_few(logits, i):
     """Return the largest logit of row i: while its maximum waits for itself, the processor begins the next row."""
     largest = logits[i, 0]
@@ -306,7 +307,7 @@ def _largest_of_few(logits, i):
     return np.float64(largest)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _largest_of_many(logits, i):
     """Return the largest logit of row i, of eight maxima that wait side by side."""
     m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = logits[i, 0]
@@ -325,7 +326,7 @@ def _largest_of_many(logits, i):
     return np.float64(max(max(max(m0, m1), max(m2, m3)), max(max(m4, m5), max(m6, m7))))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _fill_gaps(logits, i, weight, gaps, r):
     """Fill row r of gaps with those of row i of logits to its largest; with zeros if it has no weight."""
     if weight[i] == 0.0:
@@ -337,7 +338,7 @@ def _fill_gaps(logits, i, weight, gaps, r):
         gaps[r, k] = gap if gap > _IMPOSSIBLE else _IMPOSSIBLE
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def _row_gaps(gaps):
     """Return the number of possible classes in the one row of gaps, their sum and their sum of squares."""
     n_possible = total = squares = 0.0
@@ -350,7 +351,7 @@ def _row_gaps(gaps):
     return n_possible, total, squares
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def sum_gaps(logits, labels, proba, weight, start, stop, step, gaps):
     """Return weighted sums over rows start:stop:step, a tuple.
 
@@ -383,14 +384,14 @@ def sum_gaps(logits, labels, proba, weight, start, stop, step, gaps):
     return target_sum, mean_sum, square_sum, beyond
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _exponentials(gaps, inverse_temperature, terms, n):
     """Fill the first n of flat terms with exp(b d), without regard to where rows end: vectorises whatever their length."""
     for j in range(n):
         terms[j] = _exp_nonpositive(inverse_temperature * gaps[j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def _row_moments(gaps, terms, r):
     """Return the sum of terms over row r less a leader's one, and the sums of terms times gaps, their squares and cubes."""
     rest = first = second = third = n_leaders = 0.0
@@ -409,7 +410,7 @@ def _row_moments(gaps, terms, r):
     return rest + (n_leaders - 1.0), first, second, third
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def sum_log_partition(logits, weight, inverse_temperature, with_value, start, stop, step, gaps, terms):
     """Return the weighted sum over rows start:stop:step of log(sum(exp(b d))) and its first three derivatives by b, a tuple.
 
@@ -445,7 +446,7 @@ def sum_log_partition(logits, weight, inverse_temperature, with_value, start, st
 # focal loss: value, gradient in place of the logits
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _focal(log_proba, proba, rest, gamma):
     """Return ``-(1 - p)^gamma log p`` and its derivative by log p, from log p, p and 1 - p, each without cancellation."""
     power = rest**gamma
@@ -453,7 +454,7 @@ def _focal(log_proba, proba, rest, gamma):
     return -power * log_proba, power * (gamma * proba * ratio - 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def focal_labels(logits, labels, weight, start, stop, gamma, losses):
     """Fill losses with the rows' focal loss; logits become the weighted gradient. Returns the weighted sum."""
     value = 0.0
@@ -472,7 +473,7 @@ def focal_labels(logits, labels, weight, start, stop, gamma, losses):
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def focal_proba(logits, proba, class_weight, weight, start, stop, gamma, losses):
     """Do as ``focal_labels`` for rows of class probabilities, which count as in ``cross_entropy_proba``."""
     n_classes = logits.shape[1]
@@ -506,7 +507,7 @@ def focal_proba(logits, proba, class_weight, weight, start, stop, gamma, losses)
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def focal_logit(logits, labels, proba, class_weight, weight, start, stop, gamma, losses):
     """Do as ``focal_labels`` or ``focal_proba``, whichever targets there are, for two classes and one logit."""
     value = 0.0
@@ -534,7 +535,7 @@ def focal_logit(logits, labels, proba, class_weight, weight, start, stop, gamma,
 # multiclass hinge loss: value, a subgradient in place of the logits
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _hinge(violation, width):
     """Return ``max(0, violation)`` and its slope, where |violation| < width / 2 those of the parabola that joins both sides."""
     if violation >= 0.5 * width:
@@ -545,7 +546,7 @@ def _hinge(violation, width):
     return 0.5 * width * slope * slope, slope
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def hinge_labels(logits, labels, weight, start, stop, margin, width, losses):
     """Fill losses with the rows' Weston-Watkins hinge loss; logits become the weighted gradient. Returns the weighted sum.
 
@@ -573,7 +574,7 @@ def hinge_labels(logits, labels, weight, start, stop, margin, width, losses):
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def hinge_curvature(logits, labels, start, n_rows, margin, width):
     """Replace logits by the second derivatives of the rows' hinge loss by each.
 
@@ -595,7 +596,7 @@ def hinge_curvature(logits, labels, start, n_rows, margin, width):
         logits[i, label] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def hinge_hessian_product(logits, direction, labels, weight, start, stop, margin, width):
     """Replace direction by the weighted Hessian of the rows' hinge loss times it; logits become second derivatives."""
     hinge_curvature(logits, labels, start, stop - start, margin, width)
@@ -613,7 +614,7 @@ def hinge_hessian_product(logits, direction, labels, weight, start, stop, margin
         direction[i, label] = -total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def hinge_curvatures(logits, labels, weight, start, stop, margin, width, out):
     """Do for the rows' hinge loss as ``cross_entropy_curvatures`` does."""
     hinge_curvature(logits, labels, start, stop - start, margin, width)
@@ -633,7 +634,7 @@ def hinge_curvatures(logits, labels, weight, start, stop, margin, width, out):
 # softmax of cosines with margins: value, gradient in place of the cosines
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _less_margins(cosine, margin, cos_angle, sin_angle):
     """Return the cosine of the angle plus another one, less margin, and its derivative by cosine.
 
@@ -650,7 +651,7 @@ def _less_margins(cosine, margin, cos_angle, sin_angle):
     return turned - margin, slope
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def cosine_labels(logits, labels, weight, start, stop, parameters, losses):
     """Fill losses with the rows' cross-entropy of scaled cosines, the true one less its margins; logits are the cosines.
 
@@ -702,7 +703,7 @@ FOCAL = 4
 COSINE = 5
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _shift(loss, labels, parameters, start, stop, logits):
     """Replace logits by those whose cross-entropy the loss is; return the derivative of the new ones by the old."""
     n_logits = logits.shape[1]
@@ -724,7 +725,7 @@ def _shift(loss, labels, parameters, start, stop, logits):
     return 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses):
     """Turn logits into their weighted gradient and return the weighted loss.
 
@@ -761,7 +762,7 @@ def _loss_block(loss, labels, proba, class_weight, weight, parameters, start, st
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _hessian_product_block(loss, labels, parameters, weight, start, stop, logits, direction):
     """Turn direction, on logits, into the weighted Hessian times it."""
     if loss == HINGE:
@@ -775,7 +776,7 @@ def _hessian_product_block(loss, labels, parameters, weight, start, stop, logits
     cross_entropy_hessian_product(logits, direction, weight, start, stop)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def curvature(loss, labels, parameters, start, stop, logits):
     """Replace logits by the second derivatives of the rows' losses by each, without their weights."""
     if loss == HINGE:
@@ -789,7 +790,7 @@ def curvature(loss, labels, parameters, start, stop, logits):
                 logits[i, k] *= scale * scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _weighted_curvature(loss, labels, parameters, weight, start, stop, logits):
     curvature(loss, labels, parameters, start, stop, logits)
     for i in range(stop - start):
@@ -797,7 +798,7 @@ def _weighted_curvature(loss, labels, parameters, weight, start, stop, logits):
             logits[i, k] *= weight[start + i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def curvatures(loss, labels, parameters, weight, start, stop, logits, out):
     """Fill out with the weighted second derivatives of the rows' losses, as ``cross_entropy_curvatures`` does."""
     if loss == HINGE:
@@ -815,7 +816,7 @@ def curvatures(loss, labels, parameters, weight, start, stop, logits, out):
 # dense rows: four data rows at a time against tiles of four, two or one classes
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def _dot_4x4(x0, x1, x2, x3, w0, w1, w2, w3):
     zero = x0.dtype.type(0)
     s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = zero
@@ -845,7 +846,7 @@ def _dot_4x4(x0, x1, x2, x3, w0, w1, w2, w3):
     return s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23, s30, s31, s32, s33
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def _dot_4x2(x0, x1, x2, x3, w0, w1):
     zero = x0.dtype.type(0)
     s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = zero
@@ -862,7 +863,7 @@ def _dot_4x2(x0, x1, x2, x3, w0, w1):
     return s00, s01, s10, s11, s20, s21, s30, s31
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def _dot_4x1(x0, x1, x2, x3, w0):
     zero = x0.dtype.type(0)
     s0 = s1 = s2 = s3 = zero
@@ -878,13 +879,13 @@ def _dot_4x1(x0, x1, x2, x3, w0):
 _CHUNK_NUMBERS = 32768
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _chunk_of_classes(n_features):
     """Return how many classes, a multiple of the widest tile, make a chunk."""
     return max(_CHUNK_NUMBERS // max(n_features, 1) // 4 * 4, 4)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def score_dense(X, coef, intercept, start, stop, logits):
     """Fill logits with ``X[start:stop] @ coef.T + intercept``.
 
@@ -923,7 +924,7 @@ def score_dense(X, coef, intercept, start, stop, logits):
                 logits[i3, k] = s3 + intercept[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def project_dense(X, gradient, start, stop, coef_gradient, intercept_gradient):
     """Add ``gradient.T @ X[start:stop]`` to coef_gradient and the column sums of gradient to intercept_gradient.
 
@@ -967,7 +968,7 @@ def project_dense(X, gradient, start, stop, coef_gradient, intercept_gradient):
             intercept_gradient[k] += gradient[i, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def sum_dense(X, loss, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out):
     """Add the gradient of the loss over the rows of segment to out and return the loss.
 
@@ -995,7 +996,7 @@ def sum_dense(X, loss, labels, proba, class_weight, weight, parameters, coef, in
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def hessian_product_dense(X, loss, labels, parameters, weight, coef, intercept, direction, segment, block, out):
     """Add the Hessian of the loss over the rows of segment times direction to out.
 
@@ -1010,7 +1011,7 @@ def hessian_product_dense(X, loss, labels, parameters, weight, coef, intercept, 
         project_dense(X, change, start, stop, out[0], out[1])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def sum_curvature_dense(X, loss, labels, parameters, weight, coef, intercept, segment, block, out):
     """Add the Hessian's diagonal over the rows of segment to out; ``block`` is (logits, squares), these like rows of X."""
     logits, squares = block
@@ -1028,7 +1029,7 @@ def sum_curvature_dense(X, loss, labels, parameters, weight, coef, intercept, se
 # CSR rows
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def score_csr(data, indices, indptr, coef, intercept, start, stop, logits):
     """Fill logits with ``X[start:stop] @ coef + intercept``, coef being (n_features, n_logits).
 
@@ -1052,7 +1053,7 @@ def score_csr(data, indices, indptr, coef, intercept, start, stop, logits):
             p += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def project_csr(data, indices, indptr, gradient, start, stop, coef_gradient, intercept_gradient):
     """Add ``X[start:stop].T @ gradient`` to coef_gradient and the column sums of gradient to intercept_gradient."""
     n_logits = gradient.shape[1]
@@ -1065,7 +1066,7 @@ def project_csr(data, indices, indptr, gradient, start, stop, coef_gradient, int
             intercept_gradient[k] += gradient[i, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def sum_csr(data, indices, indptr, loss, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out):
     """Do as ``sum_dense`` for CSR rows; coef and its gradient are (n_features, n_logits)."""
     logits, losses = block
@@ -1078,7 +1079,7 @@ def sum_csr(data, indices, indptr, loss, labels, proba, class_weight, weight, pa
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def hessian_product_csr(
     data, indices, indptr, loss, labels, parameters, weight, coef, intercept, direction, segment, block, out
 ):
@@ -1092,7 +1093,7 @@ def hessian_product_csr(
         project_csr(data, indices, indptr, change, start, stop, out[0], out[1])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def sum_curvature_csr(data, indices, indptr, loss, labels, parameters, weight, coef, intercept, segment, logits, out):
     """Add the Hessian's diagonal over the rows of segment to out; coefficients are (n_features, n_logits)."""
     n_logits = logits.shape[1]
@@ -1113,7 +1114,7 @@ def sum_curvature_csr(data, indices, indptr, loss, labels, parameters, weight, c
 # weighted Gram matrices of few columns, where calls of BLAS would cost more than they do
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def add_weighted_gram(X, row_weight, gram):
     """Add the lower triangle of ``X.T @ diag(row_weight) @ X`` to gram, four rows of float64 X at a time."""
     n_rows, n_columns = X.shape
@@ -1132,7 +1133,7 @@ def add_weighted_gram(X, row_weight, gram):
                 gram[a, b] += row_weight[i] * X[i, a] * X[i, b]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def add_hessian_blocks(X, pair_weight, first, last, positions, gram, hessian):
     """Add the blocks first:last of pairs of logits to the Hessian, both triangles.
 
@@ -1176,7 +1177,7 @@ ADAGRAD = 2
 RMSPROP = 3
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _step(rule, settings, step, alpha, shrink, gradient, params, first, second, mean, out):
     """Take a step from params against gradient, move mean towards where it ends, and write that into out, X's dtype.
 
@@ -1214,7 +1215,7 @@ def _step(rule, settings, step, alpha, shrink, gradient, params, first, second, 
         out[p] = params[p]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _step_all(rule, settings, step, alpha, gradient, vectors, n_coef, out):
     """Step all parameters: coefficients, which the penalty pulls at, and the intercept if there is one."""
     params, first, second, mean = vectors
@@ -1225,7 +1226,7 @@ def _step_all(rule, settings, step, alpha, gradient, vectors, n_coef, out):
         _step(rule, settings, step, 0.0, 1.0, gradient[n_coef:], params[n_coef:], *rest)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def descend_dense(
     X, loss, labels, proba, class_weight, weight, parameters, batch_size, part, rule, settings, steps, vectors, coef, block
 ):
@@ -1274,7 +1275,7 @@ def descend_dense(
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _gather_target(targets, row, batch, i):
     """Copy the target and the weight of row to place i of a minibatch's own."""
     _, labels, proba, _, weight, _ = targets
@@ -1286,7 +1287,7 @@ def _gather_target(targets, row, batch, i):
         batch_proba[i, k] = proba[row, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _batch_loss(targets, batch, n_rows, logits, losses):
     """Turn logits into their weighted gradient against the gathered targets, and return the weighted loss."""
     loss, _, _, class_weight, _, parameters = targets
@@ -1294,7 +1295,7 @@ def _batch_loss(targets, batch, n_rows, logits, losses):
     return _loss_block(loss, labels, proba, class_weight, weight, parameters, 0, n_rows, logits, losses)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _slopes_csr(data, indices, indptr, order, targets, batch, coef, shrunk, intercept, zero, logits, losses):
     """Fill logits with the weighted gradient of the rows in order, scored with ``shrunk * coef``; return their loss."""
     for i in range(len(order)):
@@ -1306,7 +1307,7 @@ def _slopes_csr(data, indices, indptr, order, targets, batch, coef, shrunk, inte
     return _batch_loss(targets, batch, len(order), logits, losses)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _project_in_order(data, indices, indptr, order, gradient, factor, coef, intercept):
     """Add factor times the rows' gradients to coef and intercept, and multiply the gradients by it."""
     for i in range(len(order)):
@@ -1315,7 +1316,7 @@ def _project_in_order(data, indices, indptr, order, gradient, factor, coef, inte
         project_csr(data, indices, indptr, gradient[i : i + 1], order[i], order[i] + 1, coef, intercept)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def descend_csr(data, indices, indptr, order, targets, batch, batch_size, rule, settings, steps, vectors, intercept, block):
     """Do as ``descend_dense`` for the rows of ``order``; coefficients are (n_features, n_logits). A step changes them all.
 
@@ -1350,7 +1351,7 @@ def descend_csr(data, indices, indptr, order, targets, batch, batch_size, rule, 
 _SMALLEST_SHRUNK = 1e-6
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _multiply_out(coef, shrunk, mean, so_far):
     """Write ``shrunk * coef`` to coef; take so_far times the old coef from mean."""
     for j in range(len(coef)):
@@ -1360,7 +1361,7 @@ def _multiply_out(coef, shrunk, mean, so_far):
             coef[j, k] *= shrunk
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def descend_csr_lazily(
     data, indices, indptr, order, targets, batch, batch_size, steps, coef, intercept, fits_intercept, means, block
 ):
@@ -1414,7 +1415,7 @@ def descend_csr_lazily(
 # SAGA: a step after each row, against the mean of every row's latest gradient
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def _dot(x, w):
     total = 0.0
     for j in range(len(x)):
@@ -1422,7 +1423,7 @@ def _dot(x, w):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def saga_dense(X, order, targets, batch, rate, alpha, n_seen, table, coef, intercept, fits_intercept, sums, block):
     """Pass once over the rows of X in order by SAGA (Defazio, Bach & Lacoste-Julien 2014), return their loss as met.
 
@@ -1470,7 +1471,7 @@ def saga_dense(X, order, targets, batch, rate, alpha, n_seen, table, coef, inter
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _catch_up(coef, shrunk, coef_sum, drifted, since):
     """Take the drift that they have not felt from all of coef, and multiply shrunk out."""
     for j in range(len(coef)):
@@ -1480,7 +1481,7 @@ def _catch_up(coef, shrunk, coef_sum, drifted, since):
             coef[j, k] = shrunk * (coef[j, k] - lag * coef_sum[j, k])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def saga_csr(
     data,
     indices,
