@@ -604,7 +604,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         dtype = np.result_type(X.dtype, self.coef_.dtype)
         rows = as_rows(self.loss_.prepare(X.astype(dtype, copy=False)))
         coef, intercept = self._kernel_coef(rows), self.intercept_.astype(dtype, copy=False)
-        return score_rows(rows, coef, intercept, _openmp_effective_n_threads())
+        # Not asked where one thread will do: counting cores runs a program the first time.
+        n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(len(intercept)) else 1
+        return score_rows(rows, coef, intercept, n_threads)
 
     def _kernel_coef(self, rows: RowBlocks) -> NDArray:
         """Return coef_ as the kernels of rows take it."""

@@ -139,3 +139,11 @@ def test_a_missing_optional_library_says_how_to_install_it():
     assert import_optional("json", purpose="This test").loads("1") == 1
     with pytest.raises(ImportError, match="This test needs nonsense_library, which is not installed: pip install nonsense_l"):
         import_optional("nonsense_library.sub", purpose="This test")
+
+
+def test_predicting_a_few_rows_counts_no_cores(problem, monkeypatch):
+    """The first count runs a program, which takes longer than all else that a first prediction does."""
+    X, y = problem
+    clf = SoftmaxRegressionClassifier(tol=1e9).fit(X, y)
+    monkeypatch.setattr(classifier_module, "_openmp_effective_n_threads", lambda: pytest.fail("cores counted"))
+    clf.predict_proba(X[:5])
