@@ -43,6 +43,7 @@ def loss_of(calibrator, logits, y, weight=None):
 # -- the optimum ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("n_rows", "n_classes"), [(20, 2), (200, 3), (100, 8), (100, 17), (30, 300), (9000, 4)])
 def test_the_optimum_is_the_references(n_rows, n_classes, dtype):

@@ -74,6 +74,22 @@ def test_projection_is_the_transposed_product(rng, n_classes, dtype, container):
         np.testing.assert_allclose(out[1], residual.sum(axis=0), atol=TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_classes", [4, 5, 7, 10])
+def test_wide_rows_are_taken_in_chunks_of_classes(rng, n_classes, dtype):
+    """Of 6,000 columns the coefficients of four classes stay in cache: the others are other chunks."""
+    X = rng.normal(size=(9, 6000)).astype(dtype) / 100
+    labels, weight = rng.integers(n_classes, size=9).astype(np.int32), rng.dirichlet(np.ones(9))
+    coef, intercept = rng.normal(size=(n_classes, 6000)).astype(dtype), rng.normal(size=n_classes).astype(dtype)
+    logits = score_rows(as_rows(X), coef, intercept, 1)
+    np.testing.assert_allclose(logits, X @ coef.T + intercept, rtol=100 * TOLERANCE[dtype], atol=100 * TOLERANCE[dtype])
+    out = np.zeros(coef.shape), np.zeros(n_classes)
+    loss = CrossEntropy().bind(Targets(n_classes, weight, labels=labels))
+    as_rows(X).sum_loss(loss.arguments, np.zeros_like(coef), np.zeros_like(intercept), (0, 9), out)
+    residual = (1 / n_classes - np.eye(n_classes)[labels]) * weight[:, None]
+    np.testing.assert_allclose(out[0], residual.T @ X, atol=TOLERANCE[dtype])
+
+
 @pytest.mark.large
 def test_float32_gradients_are_summed_in_float64(rng):
     """A million equal rows: a float32 sum would be off in its fourth digit."""

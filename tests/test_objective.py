@@ -48,7 +48,7 @@ class Problem:
     """Weighted rows, some of weight zero and some of zeros, bound to a loss: the objective, and the reference's figures."""
 
     def __init__(self, make_problem, rng, name, kind, container, n_classes, fit_intercept):
-        X, labels, weight = make_problem(75, 4, n_classes)
+        X, labels, weight = make_problem(66, 4, n_classes)
         X[rng.uniform(size=X.shape) < 0.3] = 0
         weight[rng.uniform(size=len(weight)) < 0.1] = 0
         loss = LOSSES[name](**OPTIONS[name])
@@ -345,15 +345,15 @@ def test_smoothness_is_the_greatest_curvature_of_a_row(make_problem, rng, name, 
 @LAYOUTS
 @CLASSES
 @INTERCEPT
-@pytest.mark.parametrize("row", [0, 37, 74])
+@pytest.mark.parametrize("row", [0, 37, 72])
 def test_rows_that_have_weight_decide_whether_all_are_separated(rng, container, n_classes, fit_intercept, row):
     """One row that is predicted wrongly, in the first block, in the midst or in the last one."""
-    X = rng.normal(size=(75, 4))
+    X = rng.normal(size=(73, 4))
     make = partial(make_objective, container(X), n_classes=n_classes, fit_intercept=fit_intercept)
     coef = rng.normal(size=(n_classes, 4))
     labels = (X @ coef.T).argmax(axis=1)
     coef = coef[1:] - coef[:1] if n_classes == 2 else coef
-    wrong, weight = labels.copy(), np.ones(75)
+    wrong, weight = labels.copy(), np.ones(73)
     wrong[row] = (labels[row] + 1) % n_classes
 
     def separates(labels, weight):
