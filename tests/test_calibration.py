@@ -45,6 +45,7 @@ def calibrated(name, logits, y, weight=None, new=None, **options):
 # -- the map -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("small_blocks")
 @every
 def test_equals_its_reference(name, problem):
     logits, y, weight = problem
@@ -71,6 +72,7 @@ def test_answers_agree_with_each_other(name, problem):
     np.testing.assert_array_equal(CALIBRATORS[name]().fit_transform(logits, y), transformed)
 
 
+@pytest.mark.usefixtures("small_blocks")
 @every
 def test_a_row_does_not_depend_on_its_neighbours(name, problem):
     logits, y, _ = problem
@@ -131,6 +133,7 @@ def test_a_class_that_no_row_has_is_named(name, problem):
     assert np.isfinite(calibrator.predict_proba(logits)).all()
 
 
+@pytest.mark.usefixtures("small_blocks")
 @every
 def test_rows_of_probabilities_are_weighted_labels(name, problem):
     logits, y, weight = problem
@@ -153,6 +156,7 @@ def test_rows_of_probabilities_are_weighted_labels(name, problem):
 
 
 # The automatic choice deals rows out, and a row that stands twice may stand in two folds.
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("name", sorted(set(CALIBRATORS) - {"auto"}))
 def test_weights_are_repetitions(name, problem):
     logits, y, weight = problem
@@ -232,6 +236,7 @@ def test_probabilities_are_logits_once_they_are_said_to_be(name, problem):
         np.testing.assert_allclose(second.predict_proba(proba[:, 1]), second.predict_proba(proba), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.usefixtures("small_blocks")
 @every
 def test_impossible_classes_are_no_numbers_to_fear(name, problem):
     logits, y, weight = problem

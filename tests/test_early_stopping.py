@@ -50,6 +50,7 @@ def validation_curve(clf):
 # -- figures ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("small_blocks")
 @unfinished
 @pytest.mark.parametrize("loss", [CrossEntropy(), CrossEntropy(label_smoothing=0.2)], ids=repr)
 @ALL
@@ -71,6 +72,7 @@ def test_history_holds_the_plain_figures_of_a_given_validation_set(solver, loss,
     assert without.solution_.history[-1].validation_accuracy is None
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("class_weight", [None, "balanced", {0: 0.5, 1: 3.0, 2: 1.0, 3: 0.0}], ids=str)
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -93,6 +95,7 @@ def test_class_weights_of_the_training_rows_weigh_the_validation_rows(n_classes,
     assert_allclose(clf.solution_.history[-1][-2:], expected, rtol=1e-12)
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sparse_and_dense_validation_sets_give_the_same_figures(dtype, noisy):
     X, y, weight, held_out = noisy
