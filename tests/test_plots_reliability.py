@@ -41,24 +41,27 @@ def test_top_label(predictions):
     curve = reliability_curve(y, proba, n_bins=8)
     np.testing.assert_array_equal(points(display, 0), np.column_stack([curve.prob_pred[0], curve.prob_true[0]]))
     diagram, histogram = display.ax_
-    heights = [bar.get_height() for bar in histogram.patches]
-    np.testing.assert_allclose(heights, curve.mass[0])
-    np.testing.assert_allclose([bar.get_x() for bar in histogram.patches], curve.edges[0, :-1])
+    np.testing.assert_allclose(display.histograms_[0].get_data().values, curve.mass[0])
+    np.testing.assert_allclose(display.histograms_[0].get_data().edges, curve.edges[0])
+    assert display.histograms_[0].axes is histogram
     assert display.figure_ is diagram.figure
     test = calibration_test(y, proba, error=smooth_calibration_error)
-    assert diagram.get_title().startswith(f"boastful\nsmooth error {test.statistic:.3f}, by chance 0.0")
-    assert diagram.get_title().endswith("(p ≤ 0.005)")
-    assert [text.get_text() for text in diagram.get_legend().get_texts()] == ["calibrated", "90 % by chance", "smooth", "bins"]
+    told = f"boastful (smECE = {test.statistic:.3f}, p ≤ 0.005)"
+    assert legend_texts(diagram) == [told, "calibrated", "90 % of calibrated models"]
+    assert diagram.get_title() == ""
+
+
+def legend_texts(ax):
+    return [text.get_text().replace("\xa0", " ") for text in ax.get_legend().get_texts()]
 
 
 def test_consistency_bars_hold_the_diagonal_and_not_the_points_of_boasts(predictions):
     display = ReliabilityDisplay.from_predictions(*predictions, random_state=0)
-    (bars,) = display.ax_[0].collections
+    (bars,) = display.bars_
     inside = []
-    for segment in bars.get_segments():
-        if len(segment) == 0:  # an empty bin
+    for (x, low), (_, high), _ in np.column_stack(bars.get_data()).reshape(-1, 3, 2):
+        if np.isnan(x):  # an empty bin
             continue
-        (x, low), (_, high) = segment
         assert low - 0.1 <= x <= high + 0.1
         (y,) = (y for p, y in points(display, 0) if p == x)
         inside.append(low <= y <= high)
@@ -73,8 +76,9 @@ def test_class_wise(predictions):
     assert [ax.get_title() for ax in display.ax_] == ["ant", "bee", "cat", "dog"]
     for k, ax in enumerate(display.ax_):
         np.testing.assert_array_equal(points(display, k), np.column_stack([curve.prob_pred[k], curve.prob_true[k]]))
-        assert not ax.collections  # no bars without draws
-        np.testing.assert_allclose([bar.get_width() for bar in ax.patches], np.diff(curve.edges[k]))
+        np.testing.assert_allclose(display.histograms_[k].get_data().edges, curve.edges[k])
+        assert display.histograms_[k].axes is ax
+    assert display.bars_ == []  # no bars without draws
     assert display.test is None
     assert display.bars is None
 
@@ -96,7 +100,7 @@ def test_from_estimator(model):
     X, y = load_iris(return_X_y=True)
     display = ReliabilityDisplay.from_estimator(model.fit(X, y), X, y, n_resamples=20, random_state=0)
     same = ReliabilityDisplay.from_predictions(y, model.predict_proba(X), n_resamples=20, random_state=0)
-    assert display.estimator_name == type(model).__name__
+    assert display.name == type(model).__name__
     np.testing.assert_array_equal(points(display, 0), points(same, 0))
     np.testing.assert_array_equal(display.test.resampled, same.test.resampled)
 
@@ -112,6 +116,31 @@ def test_given_axes(predictions, plt):
     assert list(display.ax_) == list(grid.ravel())
     with pytest.raises(ValueError, match="ax must be at least 4 axes, one a panel, got 1"):
         display.plot(ax=ax)
+    with pytest.raises(ValueError, match="ax must be one or two axes, for the diagram and the histogram, got 4"):
+        ReliabilityDisplay.from_predictions(y, proba, n_resamples=0, ax=grid)
+
+
+@pytest.mark.parametrize("kind", ["top_label", "class_wise"])
+def test_models_on_the_same_axes_differ_in_colour_and_share_a_legend(predictions, kind):
+    y, proba = predictions
+    options = {"kind": kind, "n_resamples": 0}
+    first = ReliabilityDisplay.from_predictions(y, proba, name="one", **options)
+    second = ReliabilityDisplay.from_predictions(
+        y, proba**2 / np.sum(proba**2, axis=1)[:, None], name="two", **options, ax=first.ax_
+    )
+    third = ReliabilityDisplay.from_predictions(
+        y, proba, name="three", **options, ax=first.ax_, curve_kwargs={"c": "k", "ms": 2.0}
+    )
+    for k in range(len(first.points_)):
+        drawn = [(d.points_[k].get_color(), d.points_[k].get_marker()) for d in (first, second, third)]
+        assert len({color for color, _ in drawn}) == len({marker for _, marker in drawn}) == 3
+        assert {d.lines_[k].get_color() for d in (first, second, third)} == {color for color, _ in drawn}
+    assert third.points_[0].get_color() == "k"
+    assert third.points_[0].get_markersize() == 2.0
+    legends = [*first.figure_.legends, *(ax.get_legend() for ax in first.ax_ if ax.get_legend())]
+    assert legends == [third.legend_]
+    assert [text.get_text() for text in third.legend_.get_texts()] == ["one", "two", "three", "calibrated"]
+    assert first.ax_[0].get_title() == ("" if kind == "top_label" else "ant")
 
 
 def test_bad_input(predictions):

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._optional import import_optional
 from ..metrics import (
     CalibrationTestResult,
     ReliabilityCurve,
@@ -24,19 +23,20 @@ from ..metrics import (
 )
 from ..metrics._inputs import check_predictions
 from ..metrics._options import RandomState, make_generator
-from ._drawing import BLUE, GREY, LIGHT, SKY, VERMILION, name_of, panels, predict
+from ._diagram import REFERENCES, draw_diagram, draw_histogram
+from ._drawing import draw_legend, fit_text, label_panels, name_of, next_style, panels, predict, square_layout, width_of
 
 MOST_CLASSES = 30
-HISTOGRAM_HEIGHT = 0.2  # of a small panel
+HISTOGRAM_HEIGHT = 0.2  # of a class's panel
 LEAST_ROWS = 8  # that the smooth curve is averaged over where it is drawn
 
 
 class ReliabilityDisplay:
-    """How often things happened that were promised with some probability, for any number of classes.
+    """Frequencies of classes against their predicted probabilities, for any number of classes.
 
-    Made by ``from_estimator`` or ``from_predictions``. Points are bins: on the diagonal, promises were kept. Bars reach as far
-    as chance alone would put 90 % of them if the predictions were calibrated; a point outside its bar is a broken promise. The
-    line is the same without bins, drawn where there are predictions.
+    Made by ``from_estimator`` or ``from_predictions``. Points are bins; those of a calibrated model are near the diagonal. Wide
+    bars hold 90 % of the points that a calibrated model would have by chance. The line is the same without bins, drawn where
+    there are predictions. For several models in one picture, pass the first display's ``ax_`` as ``ax`` of the others.
 
     Parameters
     ----------
@@ -49,17 +49,21 @@ class ReliabilityDisplay:
     classes : array-like of shape (n_columns,), default=None
         The class of each column; None for the top label.
     test : CalibrationTestResult, default=None
-        Of the smooth calibration error; told in the title.
-    estimator_name : str, default=None
-        The title.
+        Of the smooth calibration error (smECE); told in the legend.
+    name : str, default=None
+        Told in the legend.
 
     Attributes
     ----------
     ax_ : ndarray of matplotlib Axes
         For the top label the diagram and the histogram of confidences; else one a class, with the histogram at its foot.
     figure_ : matplotlib Figure
-    points_, lines_ : list of matplotlib Line2D
-        Bins and smooth curves, one a column.
+    points_, lines_, bars_ : list of matplotlib Line2D
+        Bins, smooth curves and consistency bars, one a column; empty where there is none.
+    histograms_ : list of matplotlib StepPatch
+        Shares of the rows in the bins.
+    legend_ : matplotlib Legend
+        Of all models on the axes.
 
     See Also
     --------
@@ -90,14 +94,14 @@ class ReliabilityDisplay:
         bars: tuple[NDArray, NDArray] | None = None,
         classes: ArrayLike | None = None,
         test: CalibrationTestResult | None = None,
-        estimator_name: str | None = None,
+        name: str | None = None,
     ) -> None:
         self.curve = curve
         self.smooth = smooth
         self.bars = bars
         self.classes = classes
         self.test = test
-        self.estimator_name = estimator_name
+        self.name = name
 
     @classmethod
     def from_estimator(
@@ -114,7 +118,7 @@ class ReliabilityDisplay:
         y : array-like of shape (n_rows,)
             Their labels.
         name : str, default=None
-            The title; by default the estimator's class.
+            Told in the legend; by default the estimator's class.
         **options
             As for ``from_predictions``.
 
@@ -145,6 +149,7 @@ class ReliabilityDisplay:
         random_state: RandomState = None,
         name: str | None = None,
         ax: Any = None,
+        curve_kwargs: dict[str, Any] | None = None,
     ) -> ReliabilityDisplay:
         """Draw the reliability of predicted probabilities.
 
@@ -160,8 +165,8 @@ class ReliabilityDisplay:
         random_state : int, RandomState instance, numpy.random.Generator or None, default=None
             Makes the draws repeatable.
         name : str, default=None
-            The title.
-        ax : matplotlib Axes or array of them, default=None
+            Told in the legend.
+        ax, curve_kwargs
             As for ``plot``.
 
         Returns
@@ -190,17 +195,23 @@ class ReliabilityDisplay:
             bars=bars,
             classes=given.classes if kind == "class_wise" else None,
             test=test,
-            estimator_name=name,
+            name=name,
         )
-        return display.plot(ax=ax)
+        return display.plot(ax=ax, curve_kwargs=curve_kwargs)
 
-    def plot(self, ax: Any = None) -> ReliabilityDisplay:
+    def plot(
+        self, ax: Any = None, *, name: str | None = None, curve_kwargs: dict[str, Any] | None = None
+    ) -> ReliabilityDisplay:
         """Draw the diagram.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of them, default=None
             For the top label one, or two with the histogram; else one a class. By default those of a new figure.
+        name : str, default=None
+            In place of the display's.
+        curve_kwargs : dict, default=None
+            For ``Axes.plot`` of points and smooth curves; by default models on the same axes differ in colour and marker.
 
         Returns
         -------
@@ -209,78 +220,68 @@ class ReliabilityDisplay:
         Raises
         ------
         ValueError
-            Too few axes.
+            Too few axes, or more than two for the top label.
         ImportError
             matplotlib is not installed.
         """
+        self.ax_ = self._axes(ax)
+        self.figure_ = self.ax_[0].figure
         self.points_: list[Any] = []
         self.lines_: list[Any] = []
+        self.bars_: list[Any] = []
+        self.histograms_: list[Any] = []
+        style = {**next_style(self.ax_[0], REFERENCES, curve_kwargs), "label": self._label(self.name if name is None else name)}
         if self.classes is None:
-            self._plot_top_label(ax)
+            self._draw(self.ax_[0], 0, style, size=6)
+            self.ax_[0].set_ylabel("accuracy")
+            wide = width_of(self.ax_[-1]) > 3.5
+            self.ax_[-1].set_xlabel("confidence: probability of the predicted class" if wide else "confidence")
+            if len(self.ax_) > 1:
+                self.histograms_.append(draw_histogram(self.ax_[1], self.curve.mass[0], self.curve.edges[0], style))
+                self.ax_[1].set(ylabel="rows", ylim=(0, None))
+                self.ax_[1].yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+            self.legend_ = draw_legend(self.ax_[0], REFERENCES, outside=ax is None)
         else:
-            self._plot_classes(ax)
-        self.figure_ = self.ax_[0].figure
+            self._draw_classes(style, own=ax is None)
         return self
 
-    def _plot_top_label(self, ax: Any) -> None:
-        if ax is None:
-            pyplot = import_optional("matplotlib.pyplot", purpose="ReliabilityDisplay")
-            layout = {"sharex": True, "height_ratios": [4, 1], "figsize": (5.2, 6.2), "layout": "constrained"}
-            self.ax_ = pyplot.subplots(2, **layout)[1]
-        else:
-            self.ax_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()[:2]
-        self._draw(self.ax_[0], 0)
-        self.ax_[0].set(ylabel="accuracy", title=self._title())
-        self.ax_[0].legend(loc="upper left", frameon=False)
-        if len(self.ax_) > 1:
-            edges = self.curve.edges[0]
-            self.ax_[1].bar(
-                edges[:-1], self.curve.mass[0], np.diff(edges), align="edge", color=LIGHT, edgecolor=GREY, linewidth=0.6
-            )
-            self.ax_[1].set(ylabel="rows", ylim=(0, None))
-            self.ax_[1].yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-        self.ax_[-1].set_xlabel("confidence: probability of the predicted class")
+    def _axes(self, ax: Any) -> NDArray:
+        if self.classes is None:
+            layout: dict[str, Any] = {"size": (5.2, 3.2), "n_columns": 1, "sharex": True, "height_ratios": [4, 1]}
+            axes = panels(ax, 2, self, **layout) if ax is None else np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+            if len(axes) > 2:
+                raise ValueError(f"ax must be one or two axes, for the diagram and the histogram, got {len(axes)}.")
+            return axes
+        n_classes = len(np.asarray(self.classes))
+        n_columns, side = square_layout(n_classes)
+        room = 0.6 * n_columns / n_classes  # for legend and labels
+        return panels(ax, n_classes, self, size=(side, side + room), n_columns=n_columns, sharex=True, sharey=True)
 
-    def _plot_classes(self, ax: Any) -> None:
-        classes = np.asarray(self.classes)
-        n_columns = int(np.ceil(np.sqrt(2 * len(classes)))) if len(classes) > 3 else len(classes)
-        self.ax_ = panels(ax, len(classes), self, size=(2.1, 2.25), n_columns=n_columns, sharex=True, sharey=True)
-        for k, (panel, label) in enumerate(zip(self.ax_, classes, strict=True)):
-            self._draw(panel, k)
-            panel.set_title(str(label), fontsize="medium")
-            edges, mass = self.curve.edges[k], self.curve.mass[k]
-            panel.bar(edges[:-1], HISTOGRAM_HEIGHT * mass / mass.max(), np.diff(edges), align="edge", color=LIGHT, zorder=0)
-        if ax is None:
-            figure = self.ax_[0].figure
-            figure.suptitle(self._title())
-            figure.supxlabel("probability of the class", fontsize="medium")
-            figure.supylabel("frequency of the class", fontsize="medium")
-            figure.legend(*self.ax_[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    def _draw_classes(self, style: dict[str, Any], own: bool) -> None:
+        for k, (panel, label) in enumerate(zip(self.ax_, np.asarray(self.classes), strict=True)):
+            self._draw(panel, k, style, size=4)
+            shares = HISTOGRAM_HEIGHT * self.curve.mass[k] / self.curve.mass[k].max()
+            self.histograms_.append(draw_histogram(panel, shares, self.curve.edges[k], style))
+            panel.set_title(fit_text(label, width_of(panel), 10), fontsize="medium")
+        self.legend_ = label_panels(
+            self.ax_, REFERENCES, xlabel="probability of the class", ylabel="frequency of the class", own=own
+        )
 
-    def _draw(self, ax: Any, k: int) -> None:
-        """Draw column k: diagonal, bars, smooth curve, points."""
-        ax.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label="calibrated")
-        prob_pred, prob_true = self.curve.prob_pred[k], self.curve.prob_true[k]
-        if self.bars is not None:
-            low, high = self.bars[0][k], self.bars[1][k]
-            ax.vlines(
-                prob_pred, low, high, color=SKY, alpha=0.55, linewidth=6 if self.classes is None else 4, label="90 % by chance"
-            )
-        if self.smooth is not None:
-            self.lines_ += ax.plot(self.smooth.proba, self.smooth.prob_true[k], color=VERMILION, linewidth=1.6, label="smooth")
-        size = 6 if self.classes is None else 3.5
-        self.points_ += ax.plot(prob_pred, prob_true, "o", color=BLUE, markersize=size, label="bins")
-        ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        ax.set_xticks([0, 0.5, 1] if self.classes is not None else np.linspace(0, 1, 6))
-        ax.set_yticks([0, 0.5, 1] if self.classes is not None else np.linspace(0, 1, 6))
+    def _draw(self, ax: Any, k: int, style: dict[str, Any], size: float) -> None:
+        bars = None if self.bars is None else (self.bars[0][k], self.bars[1][k])
+        smooth = None if self.smooth is None else (self.smooth.proba, self.smooth.prob_true[k])
+        points, line, bar = draw_diagram(ax, (self.curve.prob_pred[k], self.curve.prob_true[k]), smooth, bars, style, size)
+        self.points_ += points
+        self.lines_ += line
+        self.bars_ += bar
 
-    def _title(self) -> str:
-        parts = [] if self.estimator_name is None else [self.estimator_name]
-        if self.test is not None:
-            least = 1 / (1 + len(self.test.resampled))
-            pvalue = f"p ≤ {least:.2g}" if self.test.pvalue <= least else f"p = {self.test.pvalue:.2g}"
-            parts.append(f"smooth error {self.test.statistic:.3f}, by chance {self.test.expected:.3f} ({pvalue})")
-        return "\n".join(parts)
+    def _label(self, name: str | None) -> str:
+        if self.test is None:
+            return "model" if name is None else name
+        least = 1 / (1 + len(self.test.resampled))
+        pvalue = f"≤\xa0{least:.2g}" if self.test.pvalue <= least else f"=\xa0{self.test.pvalue:.2g}"
+        error = f"smECE\xa0=\xa0{self.test.statistic:.3f}, p\xa0{pvalue}"  # a line ends at the comma only
+        return error if name is None else f"{name} ({error})"
 
 
 def _smooth(y_true: ArrayLike, y_proba: ArrayLike, n_rows: float, options: dict[str, Any]) -> SmoothReliabilityCurve:

@@ -1,0 +1,59 @@
+"""One panel of a reliability diagram: points, smooth curve, consistency bars, histogram.
+
+What lives here: how they are drawn. What doesn't: where, and what is computed (``reliability``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._drawing import GREY
+
+CALIBRATED, BY_CHANCE = "calibrated", "90 % of calibrated models"
+REFERENCES = (CALIBRATED, BY_CHANCE)  # labels of what models on the same axes share
+MARGIN = 0.02  # of the axes beyond 0 and 1, so that points at these are whole
+
+Artists = list[Any]
+XY = tuple[NDArray, NDArray]
+
+
+def draw_diagram(
+    ax: Any, points: XY, smooth: XY | None, bars: XY | None, style: dict[str, Any], size: float
+) -> tuple[Artists, Artists, Artists]:
+    """Draw a model's points of this size, its smooth curve, and bars from the first to the second of ``bars``.
+
+    Returns
+    -------
+    points, lines, bars : lists of matplotlib Line2D
+    """
+    known = ax.get_legend_handles_labels()[1]
+    if CALIBRATED not in known:
+        ax.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label=CALIBRATED)
+    drawn_bars, line = [], []
+    if bars is not None:
+        wide = {"color": style["color"], "alpha": 0.25, "linewidth": size, "solid_capstyle": "butt", "zorder": 1.5}
+        # One broken line: a legend that looks for room sees lines, and not the collection that vlines draws.
+        heights = np.column_stack([*bars, np.full(len(bars[0]), np.nan)]).ravel()
+        drawn_bars = ax.plot(np.repeat(points[0], 3), heights, **wide)
+        if BY_CHANCE not in known:
+            ax.plot([], [], **{**wide, "color": GREY}, label=BY_CHANCE)
+    if smooth is not None:
+        # No markers on the line, but one in the legend.
+        line = ax.plot(*smooth, **{"linewidth": size / 4, "markersize": size, **style, "markevery": []})
+        style = {**style, "label": None}
+    dots = ax.plot(*points, **{"markersize": size, **style, "linestyle": "none"})
+    ticks = [0, 0.5, 1] if size < 6 else np.linspace(0, 1, 6)
+    limits = (-MARGIN, 1 + MARGIN)
+    ax.set(xlim=limits, ylim=limits, xticks=ticks, yticks=ticks)
+    ax.xaxis.set_major_formatter("{x:.3g}")
+    ax.yaxis.set_major_formatter("{x:.3g}")
+    return dots, line, drawn_bars
+
+
+def draw_histogram(ax: Any, heights: NDArray, edges: NDArray, style: dict[str, Any]) -> Any:
+    """Draw the outline of a histogram over a faint area; return it as a matplotlib StepPatch."""
+    ax.stairs(heights, edges, fill=True, color=style["color"], alpha=0.12, zorder=0)
+    return ax.stairs(heights, edges, color=style["color"], alpha=0.6, linewidth=0.8, zorder=0)

@@ -1,0 +1,110 @@
+"""Geometry of the displays: nothing covers or leaves what it should not, at any number of classes and length of names."""
+
+from itertools import combinations
+
+import matplotlib
+import numpy as np
+import pytest
+
+from sksoftmax.plots import ReliabilityDisplay
+
+matplotlib.use("Agg")
+LONG = "a class whose name is far longer than the panel that it heads"
+
+
+@pytest.fixture(autouse=True)
+def plt():
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+def box(artist):
+    return artist.get_window_extent()
+
+
+def overlap(one, other):
+    """Return whether two artists share more than a pixel."""
+    a, b = box(one), box(other)
+    width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+    return width > 1 and height > 1
+
+
+def texts_of(figure):
+    """Return the texts that are drawn: of the figure, of legends, titles, labels, and of ticks within the limits."""
+    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
+    texts += [text for text in (figure._suptitle, figure._supxlabel, figure._supylabel) if text is not None]
+    for ax in figure.axes:
+        texts += [*ax.texts, ax.title, *(ax.get_legend().get_texts() if ax.get_legend() else ())]
+        for axis in (ax.xaxis, ax.yaxis) if ax.axison else ():
+            low, high = sorted(axis.get_view_interval())
+            texts += [axis.label, *(t.label1 for t in axis.get_major_ticks() if low <= t.get_loc() <= high)]
+    return {text for text in texts if text.get_visible() and text.get_text().strip()}
+
+
+def assert_texts_are_apart_and_inside(figure):
+    """No text of the figure leaves it, and no two cover each other."""
+    figure.canvas.draw()
+    texts = texts_of(figure)
+    limits = figure.bbox
+    for text in texts:
+        inside = box(text)
+        assert limits.x0 - 1 <= inside.x0, text
+        assert inside.x1 <= limits.x1 + 1, text
+        assert limits.y0 - 1 <= inside.y0, text
+        assert inside.y1 <= limits.y1 + 1, text
+    for one, other in combinations(texts, 2):
+        assert not overlap(one, other), (one, other)
+
+
+def predictions(n_classes, n_rows=400, sharpness=2.0):
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet(np.full(n_classes, 0.6), size=n_rows)
+    y = (np.cumsum(proba, axis=1)[:, :-1] < rng.uniform(size=(n_rows, 1))).sum(axis=1)
+    y[:n_classes] = np.arange(n_classes)
+    sharp = proba**sharpness
+    return y, sharp / sharp.sum(axis=1, keepdims=True)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# reliability
+
+
+@pytest.mark.parametrize(("n_classes", "n_models"), [(2, 1), (3, 2), (10, 2), (30, 1)])
+def test_class_wise_reliability_has_room(n_classes, n_models):
+    y, proba = predictions(n_classes)
+    labels = np.array([f"{LONG}, {k}" for k in range(n_classes)])
+    options = {"labels": labels, "kind": "class_wise", "n_resamples": 3, "random_state": 0}
+    display = ReliabilityDisplay.from_predictions(labels[y], proba, name="one", **options)
+    if n_models == 2:
+        display = ReliabilityDisplay.from_predictions(labels[y], proba, name="two", **options, ax=display.ax_)
+    assert_texts_are_apart_and_inside(display.figure_)
+    assert max(display.figure_.get_size_inches()) <= 12
+    sides = np.array([box(ax).size for ax in display.ax_]) / display.figure_.dpi
+    assert sides.min() > {2: 2.5, 3: 2.3, 10: 1.3, 30: 0.9}[n_classes]
+    assert not any(overlap(display.legend_, ax) for ax in display.ax_)
+
+
+@pytest.mark.parametrize("sharpness", [0.4, 3.0])
+def test_the_legend_of_an_own_figure_covers_no_bar(sharpness):
+    y, proba = predictions(4, sharpness=sharpness)
+    display = ReliabilityDisplay.from_predictions(y, proba, n_resamples=3, name="SoftmaxRegressionClassifier")
+    display = ReliabilityDisplay.from_predictions(y, proba, n_resamples=3, name="another", ax=display.ax_)
+    assert_texts_are_apart_and_inside(display.figure_)
+    assert not any(overlap(display.legend_, ax) for ax in display.ax_)
+
+
+@pytest.mark.parametrize(("layout", "side"), [(None, 11), ("constrained", 7.5)])
+def test_a_grid_of_given_axes_keeps_its_texts_apart(plt, layout, side):
+    figure, grid = plt.subplots(2, 2, figsize=(side, side), layout=layout)
+    for ax, sharpness in zip(grid.flat, (0.4, 1.0, 2.0, 3.0), strict=True):
+        y, proba = predictions(4, sharpness=sharpness)
+        display = ReliabilityDisplay.from_predictions(y, proba, n_resamples=3, ax=ax, name="10 neighbours")
+        figure.canvas.draw()
+        legend = box(display.legend_)
+        assert box(ax).x0 <= legend.x0
+        assert legend.x1 <= box(ax).x1
+        points = ax.transData.transform(np.column_stack(display.points_[0].get_data()))
+        assert not any(legend.contains(*point) for point in points)
+    assert_texts_are_apart_and_inside(figure)
