@@ -28,6 +28,7 @@ SMALL_BLOCKS = {
     "calibration._likelihood.SEGMENT_SIZE": 2**6,
     "calibration.ensemble.BLOCK_ROWS": 8,
     "calibration.scaling.TRANSFORM_NUMBERS": 2**5,
+    "curvature.PANEL": 2,
     "curvature.RUN": 2,
     "curvature.STEP_NUMBERS": 1,
     "diagonal.BLOCK_NUMBERS": 2**5,

@@ -9,6 +9,7 @@ from scipy import sparse
 
 import reference
 from sksoftmax.blocks import MIN_HEAD, as_rows
+from sksoftmax.curvature import RUN, runs
 from sksoftmax.losses import LOSSES, CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
@@ -118,7 +119,7 @@ class TestObjective:
             up, down = (problem.objective.value_and_gradient(problem.params + sign * step * direction)[0] for sign in (1, -1))
             np.testing.assert_allclose(gradient @ direction, (up - down) / (2 * step), atol=1e-8)
 
-    def test_hessian_is_the_slope_of_the_gradient(self, problem):
+    def test_hessian_is_the_slope_of_the_gradient(self, problem, monkeypatch):
         objective, params = problem.objective, problem.params
         if not objective.has_hessian:
             return
@@ -130,6 +131,8 @@ class TestObjective:
             product = objective.hessian_product(params, direction)
             np.testing.assert_allclose(product, (up - down) / (2 * step), atol=1e-8)
             np.testing.assert_allclose(product, hessian @ direction, atol=1e-13)
+        monkeypatch.setattr("sksoftmax.objective.HESSIAN_FEATURES", 0)  # as if there were many columns
+        np.testing.assert_allclose(objective.hessian(params), hessian, atol=1e-14)
 
     def test_diagonals_and_blocks_are_the_hessians(self, problem, rng, monkeypatch):
         monkeypatch.setattr("sksoftmax.curvature.DECIDED", 0.0)  # no row counts through the Gram matrix
@@ -235,6 +238,13 @@ def test_rows_that_are_decided_count_through_the_gram_matrix(make_problem):
         np.testing.assert_allclose(block[-1, -1], exact[-1, -1], rtol=1e-12)
         np.testing.assert_allclose(block, exact, atol=0.01)
         assert np.linalg.eigvalsh(block).min() > 0
+
+
+@pytest.mark.parametrize("segment", [(0, 1000), (256, 449), (64, 65)])
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_a_sample_is_one_run_of_rows_in_stride(segment, stride):
+    taken = [i for run in runs(segment, stride) for i in range(*run)]
+    assert taken == [i for i in range(*segment) if (i - segment[0]) // RUN % stride == 0]
 
 
 @pytest.mark.large
