@@ -1,9 +1,9 @@
-"""sksoftmax.targets: labels of every type are found as np.unique finds them."""
+"""sksoftmax.targets: labels of every type are found as np.unique finds them, and weights are those of the rows' classes."""
 
 import numpy as np
 import pytest
 
-from sksoftmax.targets import unique_labels
+from sksoftmax.targets import check_sample_weight, make_targets, unique_labels, weigh_classes
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,23 @@ def test_counted_labels_are_sorted_labels(y):
     assert classes.dtype == expected.dtype
     np.testing.assert_array_equal(classes, expected)
     np.testing.assert_array_equal(labels, places)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 3.0, 1: 0.5, 2: 0.0}, None], ids=str)
+def test_a_row_weighs_what_its_classes_do(rng, soft, class_weight):
+    """A row of class probabilities is a row for each class; "balanced" gives all classes the weight of a third of the rows."""
+    labels, sample_weight = rng.integers(3, size=20).astype(np.int32), rng.uniform(0.5, 2, size=20)
+    share = rng.dirichlet(np.ones(3), size=20) if soft else np.eye(3)[labels]
+    encoded = {"proba": share} if soft else {"labels": labels}
+    given = sample_weight.copy()
+    weight = check_sample_weight(given, np.empty((20, 1)))
+    per_class = weigh_classes(np.arange(3), weight, class_weight, **encoded)
+    mass = sample_weight @ share
+    each = {"balanced": mass.sum() / (3 * mass), "None": np.ones(3)}.get(str(class_weight), np.array([3.0, 0.5, 0.0]))
+    targets, total = make_targets(np.arange(3), weight, per_class, **encoded)
+    expected = sample_weight * (share @ each)
+    np.testing.assert_allclose(targets.weight, expected / expected.sum(), rtol=1e-13)
+    np.testing.assert_allclose(total, expected.sum(), rtol=1e-13)
+    np.testing.assert_allclose(targets.class_weight, each, rtol=1e-14)
+    np.testing.assert_array_equal(given, sample_weight)
