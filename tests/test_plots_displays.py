@@ -205,7 +205,7 @@ def test_risk_is_the_error_rate_of_the_most_confident(digits):
     for coverage in (0.25, 0.5, 1.0):
         n_decided = round(coverage * len(y))
         assert np.interp(n_decided / len(y), x, risk) == pytest.approx(wrong[:n_decided].mean(), abs=1e-3)
-    assert display.line_.get_label() == f"SoftmaxRegressionClassifier (area {aurc_loss(y, proba):.3g})"
+    assert display.line_.get_label() == f"SoftmaxRegressionClassifier (AURC\xa0=\xa0{aurc_loss(y, proba):.3g})"
     np.testing.assert_allclose(display.random_.get_ydata(), wrong.mean())
     ideal = np.interp(x, *display.ideal_.get_data())
     assert (ideal <= risk + 1e-6).all()
@@ -215,13 +215,18 @@ def test_risk_is_the_error_rate_of_the_most_confident(digits):
 
 def test_two_models_share_the_legend(digits):
     clf, X, y = digits
+    even = np.full((len(y), 10), 0.1)
     first = RiskCoverageDisplay.from_estimator(clf, X, y, name="one")
-    second = RiskCoverageDisplay.from_predictions(y, np.full((len(y), 10), 0.1), name="two", ax=first.ax_, color="#D55E00")
-    assert second.ax_ is first.ax_
+    second = RiskCoverageDisplay.from_predictions(y, even, name="two", ax=first.ax_)
+    third = RiskCoverageDisplay.from_predictions(y, even, name="three", ax=first.ax_, curve_kwargs={"c": "k", "ls": "-."})
+    assert first.ax_ is second.ax_ is third.ax_
     texts = [text.get_text().partition(" (")[0] for text in first.ax_.get_legend().get_texts()]
-    assert texts == ["one", "two", "random order", "ideal order"]
+    assert texts == ["one", "two", "three", "random order", "ideal order"]
     assert first.ax_.get_ylim()[1] > second.line_.get_ydata().max()
-    assert second.random_.get_color() == "#D55E00"
+    colors = [display.line_.get_color() for display in (first, second, third)]
+    assert colors == ["#0072B2", "#D55E00", "k"]
+    assert [display.random_.get_color() for display in (first, second, third)] == colors
+    assert third.line_.get_linestyle() == "-."
 
 
 @pytest.mark.parametrize("right", [True, False])

@@ -6,7 +6,8 @@ import matplotlib
 import numpy as np
 import pytest
 
-from sksoftmax.plots import ReliabilityDisplay
+from sksoftmax.metrics import ScoreDecomposition
+from sksoftmax.plots import ReliabilityDisplay, RiskCoverageDisplay, ScoreDecompositionDisplay
 
 matplotlib.use("Agg")
 LONG = "a class whose name is far longer than the panel that it heads"
@@ -107,4 +108,30 @@ def test_a_grid_of_given_axes_keeps_its_texts_apart(plt, layout, side):
         assert legend.x1 <= box(ax).x1
         points = ax.transData.transform(np.column_stack(display.points_[0].get_data()))
         assert not any(legend.contains(*point) for point in points)
+    assert_texts_are_apart_and_inside(figure)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# risk and coverage, decompositions
+
+
+@pytest.mark.parametrize("n_models", [1, 2, 10])
+def test_bars_and_their_texts_are_inside(n_models):
+    parts = {f"{LONG} {i}": ScoreDecomposition(1.0 + 0.1 * i, 0.2, 0.8 + 0.1 * i) for i in range(n_models)}
+    display = ScoreDecompositionDisplay(parts).plot()
+    assert_texts_are_apart_and_inside(display.figure_)
+    assert max(display.figure_.get_size_inches()) <= 12
+    assert not overlap(display.legend_, display.ax_)
+    for text in display.texts_:
+        assert box(text).x1 <= box(display.ax_).x1
+
+
+def test_grids_of_decompositions_and_risks_keep_their_texts_apart(plt):
+    figure, grid = plt.subplots(2, 2, layout="constrained")
+    y, proba = predictions(4)
+    parts = {"softmax": ScoreDecomposition(1.0, 0.2, 0.8), "naive Bayes": ScoreDecomposition(0.7, -0.1, 0.8)}
+    for above, below in grid.T:
+        ScoreDecompositionDisplay(parts).plot(ax=above)
+        for name in ("softmax", "naive Bayes"):
+            RiskCoverageDisplay.from_predictions(y, proba, name=name, ax=below)
     assert_texts_are_apart_and_inside(figure)

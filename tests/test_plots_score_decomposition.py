@@ -64,6 +64,10 @@ def test_from_estimators():
     single = ScoreDecompositionDisplay.from_estimator(fitted["softmax"], X[900:], y[900:], ax=display.ax_)
     assert single.decompositions == {"SoftmaxRegressionClassifier": display.decompositions["softmax"]}
     assert single.ax_ is display.ax_
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == ["softmax", "loose", "SoftmaxRegressionClassifier"]
+    assert [bar.get_y() > 1.5 for bar in single.refinement_] == [True]  # below the others
+    assert len(display.ax_.get_legend().get_texts()) == 2
 
 
 def test_bad_input(models):

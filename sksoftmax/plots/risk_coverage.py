@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..metrics import accuracy_coverage_curve, aurc_loss
-from ._drawing import BLUE, GREY, name_of, one_axes, predict
+from ._drawing import GREY, NARROWER, draw_legend, name_of, next_style, one_axes, predict, width_of
+
+RANDOM, IDEAL = "random order", "ideal order"
+REFERENCES = (RANDOM, IDEAL)  # labels of what models on the same axes share
 
 
 class RiskCoverageDisplay:
@@ -19,6 +22,7 @@ class RiskCoverageDisplay:
 
     Made by ``from_estimator`` or ``from_predictions``. Going left, the model abstains from the rows that it is least sure of; a
     good one leaves its mistakes behind. Dotted: an ideal order, with all mistakes last; dashed: none, the error rate of all.
+    For several models in one picture, pass the first display's ``ax_`` as ``ax`` of the others.
 
     Parameters
     ----------
@@ -28,7 +32,7 @@ class RiskCoverageDisplay:
         Error rate among them.
     aurc : float, default=None
         Area under the curve; told in the legend.
-    estimator_name : str, default=None
+    name : str, default=None
         Told in the legend.
 
     Attributes
@@ -36,6 +40,8 @@ class RiskCoverageDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     line_, ideal_, random_ : matplotlib Line2D
+    legend_ : matplotlib Legend
+        Of all models on the axes.
 
     References
     ----------
@@ -48,18 +54,16 @@ class RiskCoverageDisplay:
     >>> from sksoftmax.plots import RiskCoverageDisplay
     >>> y = [0, 1, 1, 0]
     >>> display = RiskCoverageDisplay.from_predictions(y, [0.1, 0.9, 0.4, 0.3], name="careful")
-    >>> other = RiskCoverageDisplay.from_predictions(y, [0.1, 0.8, 0.1, 0.3], name="rash", ax=display.ax_, color="#D55E00")
+    >>> other = RiskCoverageDisplay.from_predictions(y, [0.1, 0.8, 0.1, 0.3], name="rash", ax=display.ax_)
     >>> float(display.risk[-1]), float(display.line_.get_ydata()[0])
     (0.25, 0.0)
     """
 
-    def __init__(
-        self, *, coverage: ArrayLike, risk: ArrayLike, aurc: float | None = None, estimator_name: str | None = None
-    ) -> None:
+    def __init__(self, *, coverage: ArrayLike, risk: ArrayLike, aurc: float | None = None, name: str | None = None) -> None:
         self.coverage = coverage
         self.risk = risk
         self.aurc = aurc
-        self.estimator_name = estimator_name
+        self.name = name
 
     @classmethod
     def from_estimator(
@@ -71,7 +75,7 @@ class RiskCoverageDisplay:
         sample_weight: ArrayLike | None = None,
         name: str | None = None,
         ax: Any = None,
-        **kwargs: Any,
+        curve_kwargs: dict[str, Any] | None = None,
     ) -> RiskCoverageDisplay:
         """Draw the curve of an estimator.
 
@@ -84,7 +88,7 @@ class RiskCoverageDisplay:
         sample_weight : array-like of shape (n_rows,), default=None
         name : str, default=None
             By default the estimator's class.
-        ax, **kwargs
+        ax, curve_kwargs
             As for ``plot``.
 
         Returns
@@ -98,7 +102,7 @@ class RiskCoverageDisplay:
         """
         proba, classes = predict(estimator, X)
         options: dict[str, Any] = {"labels": classes, "sample_weight": sample_weight, "name": name_of(estimator, name)}
-        return cls.from_predictions(y, proba, ax=ax, **options, **kwargs)
+        return cls.from_predictions(y, proba, ax=ax, curve_kwargs=curve_kwargs, **options)
 
     @classmethod
     def from_predictions(
@@ -110,7 +114,7 @@ class RiskCoverageDisplay:
         sample_weight: ArrayLike | None = None,
         name: str | None = None,
         ax: Any = None,
-        **kwargs: Any,
+        curve_kwargs: dict[str, Any] | None = None,
     ) -> RiskCoverageDisplay:
         """Draw the curve of predicted probabilities.
 
@@ -120,7 +124,7 @@ class RiskCoverageDisplay:
             As for ``sksoftmax.metrics.accuracy_coverage_curve``.
         name : str, default=None
             Told in the legend.
-        ax, **kwargs
+        ax, curve_kwargs
             As for ``plot``.
 
         Returns
@@ -135,17 +139,22 @@ class RiskCoverageDisplay:
         options: dict[str, Any] = {"labels": labels, "sample_weight": sample_weight}
         curve = accuracy_coverage_curve(y_true, y_proba, **options)
         aurc = aurc_loss(y_true, y_proba, **options)
-        return cls(coverage=curve.coverage, risk=1 - curve.accuracy, aurc=aurc, estimator_name=name).plot(ax=ax, **kwargs)
+        display = cls(coverage=curve.coverage, risk=1 - curve.accuracy, aurc=aurc, name=name)
+        return display.plot(ax=ax, curve_kwargs=curve_kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> RiskCoverageDisplay:
+    def plot(
+        self, ax: Any = None, *, name: str | None = None, curve_kwargs: dict[str, Any] | None = None
+    ) -> RiskCoverageDisplay:
         """Draw the curve.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             By default those of a new figure.
-        **kwargs
-            For the curve's ``Axes.plot``.
+        name : str, default=None
+            In place of the display's.
+        curve_kwargs : dict, default=None
+            For the curve's ``Axes.plot``; by default models on the same axes differ in colour.
 
         Returns
         -------
@@ -159,27 +168,23 @@ class RiskCoverageDisplay:
         self.ax_ = one_axes(ax, self, size=(5.6, 4.4))
         self.figure_ = self.ax_.figure
         coverage, risk = np.asarray(self.coverage), np.asarray(self.risk)
-        name = "model" if self.estimator_name is None else self.estimator_name
-        label = name if self.aurc is None else f"{name} (area {self.aurc:.3g})"
-        (self.line_,) = self.ax_.plot(coverage, risk, **{"color": BLUE, "label": label, **kwargs})
+        name = self.name if name is None else name
+        area = [] if self.aurc is None else [f"AURC\xa0=\xa0{self.aurc:.3g}"]
+        label = "".join(area or ["model"]) if name is None else " ".join([name, *(f"({told})" for told in area)])
+        style = next_style(self.ax_, REFERENCES, {"marker": None, **(curve_kwargs or {})})
+        (self.line_,) = self.ax_.plot(coverage, risk, **{"label": label, **style})
         quiet = {"color": self.line_.get_color(), "linewidth": 1, "alpha": 0.8}
         right = 1 - risk[-1]
         (self.random_,) = self.ax_.plot([0, 1], [risk[-1], risk[-1]], linestyle="--", **quiet)
         ideal = np.linspace(right, 1, 101) if right > 0 else np.linspace(0.01, 1, 100)
         (self.ideal_,) = self.ax_.plot([0, *ideal], [0 if right > 0 else 1, *(1 - right / ideal)], linestyle=":", **quiet)
-        self.ax_.set(xlabel="coverage: share of the rows decided", ylabel="error rate among them", xlim=(0, 1))
+        for label, dashes in ((RANDOM, "--"), (IDEAL, ":")):
+            if label not in self.ax_.get_legend_handles_labels()[1]:
+                self.ax_.plot([], [], color=GREY, linewidth=1, linestyle=dashes, label=label)
+        narrow = width_of(self.ax_) < NARROWER
+        self.ax_.set(xlabel="coverage" if narrow else "coverage: share of the rows decided", xlim=(0, 1))
+        self.ax_.set_ylabel("error rate" if narrow else "error rate among them")
         # Room for the legend above the highest error rate of all models that are drawn.
         self.ax_.set_ylim(0, 1.4 * max(float(np.max(line.get_ydata(), initial=0)) for line in self.ax_.get_lines()) or 1)
-        self._explain_dashes()
+        self.legend_ = draw_legend(self.ax_, REFERENCES, outside=False)
         return self
-
-    def _explain_dashes(self) -> None:
-        """Tell once what dashes and dots are, however many models are drawn."""
-        quiet = {"color": GREY, "linewidth": 1}
-        lines = [line for line in self.ax_.get_lines() if not line.get_label().startswith("_")]
-        names = {line.get_label() for line in lines}
-        if "random order" not in names:
-            lines += self.ax_.plot([], [], linestyle="--", label="random order", **quiet)
-            lines += self.ax_.plot([], [], linestyle=":", label="ideal order", **quiet)
-        lines.sort(key=lambda line: line.get_label() in ("random order", "ideal order"))
-        self.ax_.legend(handles=lines, loc="upper left", frameon=False)

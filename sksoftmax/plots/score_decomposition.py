@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..metrics import ScoreDecomposition, decompose_score
-from ._drawing import BLUE, VERMILION, name_of, one_axes, predict
+from ._drawing import BLUE, NARROW, VERMILION, draw_legend, fit_text, name_of, one_axes, predict, width_of
 
 UNITS = {
     "cross_entropy_loss": "cross-entropy, nats a row",
     "brier_score_loss": "Brier score",
     "spherical_score": "spherical score",
+}
+LABELS = {
+    "refinement": "refinement: what is left after recalibration",
+    "calibration": "calibration: what recalibration takes away",
 }
 
 
@@ -26,7 +30,8 @@ class ScoreDecompositionDisplay:
 
     Made by ``from_estimator`` or ``from_predictions``, of one model or of several by name. Models of equal refinement know
     the same; the one with the longer end only tells it worse. Where recalibration made the score worse, the end is hatched and
-    lies within the bar: there is nothing to mend, or there are too few rows to learn how.
+    lies within the bar: there is nothing to mend, or there are too few rows to learn how. On axes that hold bars already,
+    further models are drawn below them.
 
     Parameters
     ----------
@@ -43,6 +48,7 @@ class ScoreDecompositionDisplay:
         A bar a model, the first on top.
     texts_ : list of matplotlib Text
         "total = refinement + calibration" behind each bar.
+    legend_ : matplotlib Legend
 
     References
     ----------
@@ -166,28 +172,36 @@ class ScoreDecompositionDisplay:
             matplotlib is not installed.
         """
         names, parts = list(self.decompositions), list(self.decompositions.values())
-        self.ax_ = one_axes(ax, self, size=(7.2, 1.5 + 0.45 * len(names)))
+        self.ax_ = one_axes(ax, self, size=(7.2, 1.7 + 0.45 * len(names)))
         self.figure_ = self.ax_.figure
-        rows = np.arange(len(names))
+        width = width_of(self.ax_)
+        drawn = [] if not self.ax_.containers else [label.get_text() for label in self.ax_.get_yticklabels()]
+        rows = len(drawn) + np.arange(len(names))
         refinement = np.array([part.refinement for part in parts])
         calibration = np.array([part.calibration for part in parts])
-        self.refinement_ = self.ax_.barh(rows, refinement, color=BLUE, label="refinement: what is left after recalibration")
-        style = {"color": VERMILION, "label": "calibration: what recalibration takes away"}
+        labels = dict.fromkeys(LABELS) if drawn else {part: part if width < NARROW else LABELS[part] for part in LABELS}
+        self.refinement_ = self.ax_.barh(rows, refinement, color=BLUE, label=labels["refinement"])
+        style = {"color": VERMILION, "label": labels["calibration"]}
         self.calibration_ = self.ax_.barh(rows, calibration, left=refinement, **style)
         for bar, amount in zip(self.calibration_, calibration, strict=True):
             if amount < 0:
                 bar.set(hatch="////", edgecolor="white", linewidth=0)
         ends = np.maximum(refinement, refinement + calibration)
+        equals = " =\n" if width < NARROW else " = "
         texts = [
-            f"{p.total:.3f} = {p.refinement:.3f} {'−' if p.calibration < 0 else '+'} {abs(p.calibration):.3f}" for p in parts
+            f"{p.total:.3f}{equals}{p.refinement:.3f} {'−' if p.calibration < 0 else '+'} {abs(p.calibration):.3f}"
+            for p in parts
         ]
         self.texts_ = [
             self.ax_.annotate(text, (end, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize="small")
             for text, end, row in zip(texts, ends, rows, strict=True)
         ]
-        self.ax_.set_yticks(rows, names)
-        self.ax_.invert_yaxis()
+        ticks = drawn + [fit_text(name, min(2.4, 0.42 * width), 10) for name in names]
+        self.ax_.set_yticks(np.arange(len(ticks)), ticks)
+        self.ax_.set_ylim(len(ticks) - 0.4, -0.6)  # the first on top
         # Room for the texts behind the bars.
-        self.ax_.set(xlabel=UNITS.get(self.score, self.score), xlim=(0, 1.4 * float(ends.max()) or 1.0))
-        self.ax_.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="small", borderaxespad=0.2)
+        longest = max(float(bar.get_x() + bar.get_width()) for container in self.ax_.containers for bar in container)
+        share = 1 - min(0.6, (1.1 if width < NARROW else 1.7) / width)
+        self.ax_.set(xlabel=UNITS.get(self.score, self.score), xlim=(0, longest / share or 1.0))
+        self.legend_ = draw_legend(self.ax_, (), outside=True)
         return self
