@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._parameters import Parametrised
+from .._params import ParamsMixin
 from ..kernels import softmax as kernels
 
 Arguments = tuple[int, NDArray[np.int32], NDArray, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -136,7 +136,7 @@ class BoundLoss:
         return bool(np.all((own > logits.max(axis=1)) | ~counted))
 
 
-class Loss(Parametrised, ABC):
+class Loss(ParamsMixin, ABC):
     """Contract of every loss: hyperparameters, ``bind`` for fitting, ``proba`` and ``log_proba`` for predicting.
 
     Attributes

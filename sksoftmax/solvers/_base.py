@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._parameters import Parametrised
+from .._params import ParamsMixin
 from ..objective import Objective
 
 
@@ -141,7 +141,7 @@ class Trace:
         )
 
 
-class Solver(Parametrised, ABC):
+class Solver(ParamsMixin, ABC):
     """Contract of every solver: hyperparameters and ``solve``; it reports iterations and never prints."""
 
     def start(self, objective: Objective) -> NDArray[np.float64]:

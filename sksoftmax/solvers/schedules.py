@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._parameters import Parametrised
+from .._params import ParamsMixin
 
 __all__ = ["SCHEDULES", "Constant", "Cosine", "InverseScaling", "Schedule", "Step"]
 
 
-class Schedule(Parametrised, ABC):
+class Schedule(ParamsMixin, ABC):
     """Contract of every schedule: factors of the learning rate.
 
     Time is told in steps and in epochs. An epoch is a pass over the rows of a ``fit``, or one call of ``partial_fit``.

@@ -1,6 +1,6 @@
 """Parameters of the objects that an estimator holds: losses and solvers as scikit-learn searches them.
 
-What lives here: ``Parametrised``, the two methods that let ``loss__label_smoothing`` or ``solver__memory`` stand in a
+What lives here: ``ParamsMixin``, the two methods that let ``loss__label_smoothing`` or ``solver__memory`` stand in a
 parameter grid. What doesn't: estimators, which have scikit-learn's own; the floors below them do not import it.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 
-class Parametrised:
+class ParamsMixin:
     """Base of the dataclasses whose fields are hyperparameters.
 
     ``sklearn.base.clone`` and ``set_params`` of the estimator around it need only these two methods.
@@ -20,7 +20,7 @@ class Parametrised:
         """Return the hyperparameters by name; ``deep`` is accepted for scikit-learn and changes nothing."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
-    def set_params(self, **params: Any) -> Parametrised:
+    def set_params(self, **params: Any) -> ParamsMixin:
         """Set hyperparameters by name and return self.
 
         Raises
