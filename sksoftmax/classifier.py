@@ -21,11 +21,14 @@ from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._availability import available_if
+from ._constraints import NameOrObject, SortedStrOptions
+from ._params import objects_for_names
+from ._unknown_parameters import explain_unknown, where_to_set
 from .blocks import RotatedRows, RowBlocks, as_rows, score_rows
 from .losses import LOSSES, BoundLoss, Loss
 from .monitor import Monitor
@@ -58,24 +61,22 @@ from .targets import (
 from .threads import thread_pool
 from .validation import Sample, ValidationSet, check_validation_data
 
-DOCUMENTATION = "https://sksoftmax.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
 
-
-def _has_proba(estimator: SoftmaxRegressionClassifier) -> bool:
-    """Return True, or raise an AttributeError that says why the estimator's loss has no probabilities."""
+def _check_proba(estimator: SoftmaxRegressionClassifier) -> None:
+    """Raise an AttributeError that says why the estimator's loss has no probabilities."""
     loss = getattr(estimator, "loss_", estimator.loss)
     (LOSSES.get(loss, Loss) if isinstance(loss, str) else loss).require_proba()
-    return True
 
 
-def _learns_from_parts(estimator: Any) -> bool:
-    """Return True if the solver is a stochastic one, else raise an AttributeError that names those."""
+def _check_learns_from_parts(estimator: SoftmaxRegressionClassifier) -> None:
+    """Raise an AttributeError that names the stochastic solvers if the solver is none of them."""
     solver = estimator.solver
     if isinstance(solver, StochasticSolver) or (isinstance(solver, str) and solver in STOCHASTIC_SOLVERS):
-        return True
-    names = ", ".join(map(repr, STOCHASTIC_SOLVERS))
+        return
+    names = ", ".join(map(repr, sorted(STOCHASTIC_SOLVERS)))
     raise AttributeError(
-        f"partial_fit needs a solver that learns from minibatches, one of {names} or such an object; got solver={solver!r}."
+        f"{type(estimator).__name__} has partial_fit with a solver that learns from minibatches: set solver to one of {names}, "
+        f"or to an object, as sksoftmax.solvers.SGD(learning_rate=0.1); got solver={solver!r}."
     )
 
 
@@ -132,6 +133,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         start that a solver asks for. An int gives the same model in every fit.
     verbose : int, default=0
         Prints one line an iteration if positive.
+    n_jobs : int, default=None
+        Without effect, as LogisticRegression's since scikit-learn 1.8, but without its warning. A fit takes as many threads as
+        ``OMP_NUM_THREADS``, threadpoolctl and joblib allow.
 
     Attributes
     ----------
@@ -185,10 +189,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     _parameter_constraints: ClassVar[dict] = {
         "C": [Interval(Real, 0, None, closed="right")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "loss": [StrOptions(set(LOSSES)), Loss],
-        "solver": [StrOptions({"auto", *SOLVERS}), Solver],
+        "loss": [NameOrObject(LOSSES, Loss)],
+        "solver": [NameOrObject(SOLVERS, Solver, "auto")],
         "fit_intercept": ["boolean"],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "class_weight": [dict, SortedStrOptions({"balanced"}), None],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "warm_start": ["boolean"],
@@ -197,10 +201,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "n_jobs": [Integral, None],
     }
-    _doc_link_module = "sksoftmax"
-    _doc_link_template = DOCUMENTATION
 
+    @explain_unknown
     def __init__(
         self,
         C: float = 1.0,
@@ -218,6 +222,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         n_iter_no_change: int = 5,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
+        n_jobs: int | None = None,
     ) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
@@ -233,6 +238,28 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
         self.verbose = verbose
+        self.n_jobs = n_jobs
+
+    def set_params(self, **params: Any) -> SoftmaxRegressionClassifier:
+        """Set parameters by name, those of loss and solver as ``solver__schedule__power``.
+
+        Where the loss or the solver is a name, the object that it stands for takes its place.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            There is no such parameter; the message says where the thing is set.
+        """
+        known = self._get_param_names()
+        for name in params:
+            advice = None if name.partition("__")[0] in known else where_to_set(name, known)
+            if advice is not None:
+                raise ValueError(f"Invalid parameter {name!r} for estimator {self!r}: {advice}.")
+        return super().set_params(**{**params, **objects_for_names(self, params, {"loss": LOSSES, "solver": SOLVERS})})
 
     # -- fitting -------------------------------------------------------------------------------------------------
 
@@ -347,7 +374,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             raise ValueError(f"solver={self.solver!r} does not keep weights on the unit sphere, as loss={self.loss!r} needs.")
         return SphereObjective(rows, bound, PENALTIES["l2"](), alpha, **given)
 
-    @available_if(_learns_from_parts)
+    @available_if(_check_learns_from_parts)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -540,7 +567,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         logits = self._logits(X)
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
-    @available_if(_has_proba)
+    @available_if(_check_proba)
     def predict_proba(self, X: Any) -> NDArray:
         """Return class probabilities; not there with a loss that has none.
 
@@ -556,7 +583,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         logits = self._logits(X)
         return self.loss_.proba(logits)
 
-    @available_if(_has_proba)
+    @available_if(_check_proba)
     def predict_log_proba(self, X: Any) -> NDArray:
         """Return logarithms of class probabilities, in nats, computed from the logits: finite where these are.
 

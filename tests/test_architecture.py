@@ -15,11 +15,13 @@ import sksoftmax
 
 ROOT = Path(sksoftmax.__file__).parent
 FLOORS = [
-    {"kernels", "threads", "_optional", "_params", "__version__"},
+    {"kernels", "threads", "_availability", "_optional", "_params", "__version__"},
     {"losses", "penalties", "functional"},
     {"objective", "diagonal", "sphere", "curvature", "blocks", "sparse_rows"},
     {"solvers"},
     {
+        "_constraints",
+        "_unknown_parameters",
         "classifier",
         "streaming",
         "targets",

@@ -1,13 +1,17 @@
 """Bad input: every message says what was wrong, where, and what is allowed."""
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import CalibratedClassifier, SoftmaxRegressionClassifier
 from sksoftmax.losses import CrossEntropy
+from sksoftmax.solvers import SOLVERS
 
 X = np.arange(12.0).reshape(6, 2) % 5
 Y = np.array([0, 1, 2, 0, 1, 2])
@@ -127,3 +131,84 @@ def test_score_names_bad_targets():
         clf.score(X, 2 * SOFT * 3 / 3)
     with pytest.raises(ValueError, match="inconsistent"):
         clf.score(X, Y[:3])
+
+
+INSTEAD = [
+    ("penalty", "set l1_ratio and C"),
+    ("label_smoothing", r"set loss=CrossEntropy\(label_smoothing=...\) of sksoftmax.losses"),
+    ("gamma", r"set loss=FocalLoss\(gamma=...\)"),
+    ("batch_size", r"set solver=SGD\(batch_size=...\) \(or AdaGrad, Adam, RMSProp\) of sksoftmax.solvers"),
+    ("learning_rate", r"set solver=SGD\(learning_rate=...\)"),
+    ("power", r"set solver=SGD\(schedule=InverseScaling\(power=...\)\) of sksoftmax.solvers.schedules"),
+    ("dual", "leave it out"),
+    ("intercept_scaling", "leave it out"),
+    ("multi_class", "OneVsRestClassifier"),
+    ("alpha", "set C = 1"),
+    ("epochs", "set max_iter"),
+    ("warmstart", "perhaps 'warm_start' is meant"),
+    ("c", "perhaps 'C' is meant"),
+]
+
+
+@pytest.mark.parametrize(("name", "message"), INSTEAD)
+def test_parameters_of_other_places_say_where_they_are_set(name, message):
+    with pytest.raises(TypeError, match=f"^SoftmaxRegressionClassifier has no parameter '{name}': .*{message}"):
+        SoftmaxRegressionClassifier(**{name: 1})
+    clf = SoftmaxRegressionClassifier(C=2)
+    with pytest.raises(ValueError, match=f"^Invalid parameter '{name}' for estimator .*C=2.*: .*{message}"):
+        clf.set_params(**{name: 1})
+
+
+def test_a_parameter_that_nobody_knows_gets_the_list_of_those_that_are():
+    with pytest.raises(TypeError, match=r"no parameter 'zzz': its parameters are C, class_weight, .*, warm_start\."):
+        SoftmaxRegressionClassifier(zzz=1)
+    with pytest.raises(ValueError, match=r"Invalid parameter 'zzz' for estimator .*Valid parameters are: \['C', "):
+        SoftmaxRegressionClassifier().set_params(zzz=1)
+
+
+class Renamed(SoftmaxRegressionClassifier):
+    pass
+
+
+class Smoothed(SoftmaxRegressionClassifier):
+    def __init__(self, label_smoothing=0.1, **params):
+        super().__init__(**params)
+        self.label_smoothing = label_smoothing
+
+
+def test_subclasses_are_named_and_have_parameters_of_their_own():
+    with pytest.raises(TypeError, match=r"^Renamed has no parameter 'penalty'"):
+        Renamed(penalty="l2")
+    assert Renamed(3.0).get_params() == SoftmaxRegressionClassifier(C=3.0).get_params()
+    assert clone(Smoothed(label_smoothing=0.2)).label_smoothing == 0.2
+    signature = inspect.signature(SoftmaxRegressionClassifier)
+    assert list(signature.parameters)[:2] == ["C", "l1_ratio"]
+    assert signature.parameters["C"].default == 1.0
+
+
+def test_allowed_names_are_sorted_and_classes_public():
+    names = ", ".join(map(repr, sorted(["auto", *SOLVERS])))
+    with pytest.raises(InvalidParameterError, match=rf"{{{names}}} or an instance of 'sksoftmax.solvers.Solver'\. Got 'sag'"):
+        SoftmaxRegressionClassifier(solver="sag").fit(X, Y)
+    with pytest.raises(InvalidParameterError, match=r"{'cosine', .*, 'margin'} or an instance of 'sksoftmax.losses.Loss'"):
+        SoftmaxRegressionClassifier(loss="log").fit(X, Y)
+    calibrator = r"{'auto', .*, 'vector'} or an instance of 'sksoftmax.calibration.Calibrator'"
+    with pytest.raises(InvalidParameterError, match=calibrator):
+        CalibratedClassifier(calibrator="sigmoid").fit(X, Y)
+
+
+def test_methods_that_are_not_there_say_what_to_set():
+    clf = SoftmaxRegressionClassifier().fit(X, Y)
+    with pytest.raises(AttributeError, match=r"set solver to one of 'adagrad', .*SGD\(learning_rate=0.1\); got solver='auto'"):
+        _ = clf.partial_fit
+    with pytest.raises(AttributeError, match="HingeLoss has no probabilities: use predict or decision_function"):
+        SoftmaxRegressionClassifier(loss="hinge").fit(X, Y).predict_proba(X)
+    assert not hasattr(clf, "partial_fit")
+    assert hasattr(clf.set_params(solver="sgd"), "partial_fit")
+
+
+def test_n_jobs_is_taken_and_changes_nothing():
+    plain = SoftmaxRegressionClassifier().fit(X, Y)
+    np.testing.assert_array_equal(SoftmaxRegressionClassifier(n_jobs=-1).fit(X, Y).coef_, plain.coef_)
+    with pytest.raises(InvalidParameterError, match="'n_jobs' parameter"):
+        SoftmaxRegressionClassifier(n_jobs="all").fit(X, Y)

@@ -164,7 +164,7 @@ def test_batch_solvers_do_not_have_it_and_name_those_that_do(solver):
     assert not hasattr(clf, "partial_fit")
     with pytest.raises(AttributeError) as raised:
         clf.partial_fit  # noqa: B018
-    assert "'sgd'" in str(raised.value.__cause__)
+    assert "'sgd'" in str(raised.value)
     assert hasattr(make("sgd"), "partial_fit")
     assert hasattr(make(Adam()), "partial_fit")
 

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._constraints import SortedStrOptions
 from ..functional import check_proba
 from ..kernels import softmax as kernels
 from ..losses import Targets
@@ -49,7 +49,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         Columns of the logits: the number of classes, or 1 for two classes with one logit.
     """
 
-    _parameter_constraints: ClassVar[dict] = {"input": [StrOptions({"logits", "proba"})]}
+    _parameter_constraints: ClassVar[dict] = {"input": [SortedStrOptions({"logits", "proba"})]}
     two_classes_only: ClassVar[bool] = False
 
     def __init__(self, *, input: Literal["logits", "proba"] = "logits") -> None:

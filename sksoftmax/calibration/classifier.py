@@ -18,10 +18,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fi
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags, indexable
-from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_y, check_is_fitted, has_fit_parameter
 
+from .._constraints import NameOrObject, SortedStrOptions
+from .._params import objects_for_names
 from ..classifier import SoftmaxRegressionClassifier
 from ..functional import logsumexp
 from ..sparse_rows import check_indices
@@ -119,10 +121,10 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [*(HasMethods([name]) for name in RESPONSE_METHODS), None],
-        "calibrator": [StrOptions(set(CALIBRATORS)), Calibrator],
-        "cv": ["cv_object", StrOptions({"prefit"})],
-        "ensemble": ["boolean", StrOptions({"auto"})],
-        "response_method": [StrOptions({"auto", *RESPONSE_METHODS})],
+        "calibrator": [NameOrObject(CALIBRATORS, Calibrator)],
+        "cv": ["cv_object", SortedStrOptions({"prefit"})],
+        "ensemble": ["boolean", SortedStrOptions({"auto"})],
+        "response_method": [SortedStrOptions({"auto", *RESPONSE_METHODS})],
         "n_jobs": [Integral, None],
     }
 
@@ -250,10 +252,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         self
         """
-        chosen = params.get("calibrator", self.calibrator)
-        if isinstance(chosen, str) and chosen in CALIBRATORS and any(name.startswith("calibrator__") for name in params):
-            params["calibrator"] = CALIBRATORS[chosen]()
-        return super().set_params(**params)
+        return super().set_params(**{**params, **objects_for_names(self, params, {"calibrator": CALIBRATORS})})
 
     # -- metadata ------------------------------------------------------------------------------------------------
 

@@ -81,6 +81,7 @@ class StochasticSolver(Solver):
     decoupled: bool = False
     init_scale: float = 0.0
 
+    tables: ClassVar = {"schedule": SCHEDULES}
     name: ClassVar[str]
     rule: ClassVar[int]
     n_moments: ClassVar[tuple[bool, bool]] = (False, False)

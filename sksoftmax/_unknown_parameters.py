@@ -1,0 +1,98 @@
+"""What an estimator answers to parameters that it does not have: where the thing is set instead.
+
+``explain_unknown`` makes ``__init__`` say so; ``where_to_set`` is the sentence. Parameters of losses, solvers and schedules are
+looked up in their tables; ``INSTEAD`` has those that other estimators have.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from functools import wraps
+from typing import Any, TypeVar
+
+from .losses import LOSSES
+from .solvers import SOLVERS
+from .solvers.schedules import SCHEDULES
+
+Init = TypeVar("Init", bound=Callable[..., None])
+
+INSTEAD = {
+    "Cs": "search C with sklearn.model_selection.GridSearchCV",
+    "alpha": "set C = 1 / (alpha * n_rows) for the alpha of SGDClassifier, which multiplies the penalty of a mean loss",
+    "cv": "search with sklearn.model_selection.GridSearchCV(..., cv=...)",
+    "dual": "leave it out, there is no dual formulation",
+    "epochs": "set max_iter, which counts epochs of stochastic solvers",
+    "eta0": "set solver=SGD(learning_rate=...) of sksoftmax.solvers",
+    "intercept_scaling": "leave it out, the intercept is never penalised",
+    "lr": "set solver=SGD(learning_rate=...) of sksoftmax.solvers",
+    "multi_class": (
+        "leave it out for multinomial classes, and take sklearn.multiclass.OneVsRestClassifier around the estimator for 'ovr'"
+    ),
+    "n_epochs": "set max_iter, which counts epochs of stochastic solvers",
+    "penalty": (
+        "set l1_ratio and C, as for LogisticRegression since scikit-learn 1.8: l1_ratio=0 is 'l2', l1_ratio=1 is 'l1', "
+        "between them is 'elasticnet', and C=np.inf is None"
+    ),
+}
+"""What to do instead of setting a parameter of LogisticRegression or another estimator of its kind."""
+
+
+def explain_unknown(init: Init) -> Init:
+    """Decorate ``__init__`` so that the TypeError for an unknown parameter says where the thing is set."""
+    known = [name for name in inspect.signature(init).parameters if name != "self"]
+
+    @wraps(init)
+    def checked(self: Any, *args: Any, **params: Any) -> None:
+        for name in params:
+            if name not in known:
+                advice = where_to_set(name, known) or f"its parameters are {', '.join(sorted(known))}"
+                raise TypeError(f"{type(self).__name__} has no parameter {name!r}: {advice}.")
+        init(self, *args, **params)
+
+    return checked  # type: ignore[return-value]
+
+
+def where_to_set(name: str, known: Iterable[str]) -> str | None:
+    """Return what to do instead of setting a parameter that an estimator does not have, or None if nothing is known.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+        Parameters that it does have.
+
+    Examples
+    --------
+    >>> from sksoftmax._unknown_parameters import where_to_set
+    >>> where_to_set("label_smoothing", ["C", "loss"])
+    'set loss=CrossEntropy(label_smoothing=...) of sksoftmax.losses'
+    >>> where_to_set("max_iters", ["C", "max_iter"])
+    "perhaps 'max_iter' is meant"
+    """
+    if name in INSTEAD:
+        return INSTEAD[name]
+    for parameter, module, table in (("loss", "losses", LOSSES), ("solver", "solvers", SOLVERS)):
+        owners = _owners(name, table)
+        if owners and parameter in known:
+            return f"set {parameter}={_some(name, owners)} of sksoftmax.{module}"
+    owners = _owners(name, SCHEDULES)
+    if owners and "solver" in known:
+        return f"set solver=SGD(schedule={_some(name, owners)}) of sksoftmax.solvers.schedules"
+    by_lower_case = {parameter.lower(): parameter for parameter in known}
+    close = get_close_matches(name.lower().replace("-", "_"), by_lower_case, n=1)
+    return f"perhaps {by_lower_case[close[0]]!r} is meant" if close else None
+
+
+def _owners(name: str, table: Mapping[str, type]) -> list[str]:
+    """Return the names of the classes that have such a parameter."""
+    return [cls.__name__ for cls in table.values() if name in {field.name for field in fields(cls)}]
+
+
+def _some(name: str, owners: list[str]) -> str:
+    """Return how the first of the classes is made, and the others' names."""
+    first = "SGD" if "SGD" in owners else owners[0]
+    others = sorted(set(owners) - {first})
+    return f"{first}({name}=...)" + (f" (or {', '.join(others)})" if others else "")
