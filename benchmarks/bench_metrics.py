@@ -84,8 +84,8 @@ class Problem:
                 {"scikit-learn": lambda: theirs.balanced_accuracy_score(y, d)},
                 1,
             ),
-            "precision_score": (
-                lambda: mine.precision_score(y, d),
+            "macro_precision_score": (
+                lambda: mine.macro_precision_score(y, d),
                 {"scikit-learn": lambda: theirs.precision_score(y, d, average="macro", zero_division=0)},
                 1,
             ),
@@ -134,7 +134,7 @@ class Problem:
                 "accuracy_score of labels": lambda: tm.multiclass_accuracy(d, y, average="micro", **options),
                 "accuracy_score of probabilities": lambda: tm.multiclass_accuracy(p, y, average="micro", **options),
                 "balanced_accuracy_score": lambda: tm.multiclass_accuracy(d, y, average="macro", **options),
-                "precision_score": lambda: tm.multiclass_precision(d, y, average="macro", **options),
+                "macro_precision_score": lambda: tm.multiclass_precision(d, y, average="macro", **options),
                 "roc_auc_ovr_score": lambda: tm.multiclass_auroc(p, y, average="macro", **options),
                 "expected_calibration_error": lambda: tm.multiclass_calibration_error(p, y, n_bins=15, norm="l1", **options),
                 "kl_divergence": lambda: divergence(p, other),

@@ -149,8 +149,7 @@ KNOWN = {
     "mutual_information_score": (ENTROPY, ENTROPY, 0, 0),
     "accuracy_score": (1, 0, 0.5, 0.5),
     "balanced_accuracy_score": (1, 0, 1 / 3, 1 / 3),
-    "recall_score": (1, 0, 1 / 3, 1 / 3),
-    "precision_score": (1, 0, 0.5 / 3, 0.5 / 3),
+    "macro_precision_score": (1, 0, 0.5 / 3, 0.5 / 3),
     "top_k_accuracy_score": (1, 1 / 2, 2 / 3, 0.5 + 0.25),
     "roc_auc_ovr_score": (1, 0.25, 0.5, 0.5),
     "expected_cost_loss": (0, 1, 0.5, 0.5),
@@ -187,8 +186,9 @@ PEERS = {
     "d2_brier_score": lambda y, p, w: sklearn.metrics.d2_brier_score(y, p, sample_weight=w),
     "accuracy_score": lambda y, p, w: sklearn.metrics.accuracy_score(y, p.argmax(axis=1), sample_weight=w),
     "balanced_accuracy_score": lambda y, p, w: sklearn.metrics.balanced_accuracy_score(y, p.argmax(axis=1), sample_weight=w),
-    "recall_score": lambda y, p, w: sklearn.metrics.recall_score(y, p.argmax(axis=1), average="macro", sample_weight=w),
-    "precision_score": lambda y, p, w: sklearn.metrics.precision_score(y, p.argmax(axis=1), average="macro", sample_weight=w),
+    "macro_precision_score": lambda y, p, w: sklearn.metrics.precision_score(
+        y, p.argmax(axis=1), average="macro", sample_weight=w
+    ),
     "roc_auc_ovr_score": lambda y, p, w: sklearn.metrics.roc_auc_score(y, p, multi_class="ovr", sample_weight=w),
     "top_k_accuracy_score": lambda y, p, w: sklearn.metrics.top_k_accuracy_score(y, p, k=2, sample_weight=w),
 }
@@ -368,8 +368,9 @@ def test_decisions_may_be_labels(rng):
 def test_a_decision_for_a_class_that_does_not_occur_is_a_miss():
     assert metrics.accuracy_score(["a", "b"], ["a", "z"]) == 0.5
     assert metrics.balanced_accuracy_score(["a", "b"], ["a", "z"]) == 0.5
-    np.testing.assert_array_equal(metrics.precision_score(["a", "b"], ["a", "z"], average=None), [1, np.nan, 0])
-    np.testing.assert_array_equal(metrics.recall_score(["a", "b"], ["a", "z"], average=None), [1, 0, np.nan])
+    np.testing.assert_array_equal(metrics.precision_per_class(["a", "b"], ["a", "z"]), [1, np.nan, 0])
+    np.testing.assert_array_equal(metrics.recall_per_class(["a", "b"], ["a", "z"]), [1, 0, np.nan])
+    assert metrics.macro_precision_score(["a", "b"], ["a", "z"]) == 1 / 3
 
 
 @pytest.mark.parametrize(
@@ -388,9 +389,56 @@ def test_bad_decisions_are_named(y_true, y_pred, options, message):
         metrics.accuracy_score(y_true, y_pred, **options)
 
 
-def test_averages_are_named():
-    with pytest.raises(ValueError, match="average must be 'macro' or None, got 'micro'"):
-        metrics.recall_score([0, 1], [0, 1], average="micro")
+TRUE, DECIDED = ["b", "a", "c", "a", "b"], ["b", "c", "c", "a", "a"]
+BINARY = [0, 1, 1, 0, 1], [0, 1, 0, 0, 1], [0.2, 0.9, 0.4, 0.3, 0.8]
+THREE = [[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.4, 0.25, 0.35], [0.5, 0.3, 0.2]]
+WEIGHT = [1.0, 2.0, 0.5, 1.0, 3.0]
+# Calls that scikit-learn understands: the name, positional arguments, keyword arguments.
+CALLS = [
+    ("accuracy_score", (TRUE, DECIDED), {}),
+    ("accuracy_score", (TRUE, DECIDED), {"normalize": True}),
+    ("accuracy_score", (TRUE, DECIDED), {"normalize": False}),
+    ("accuracy_score", (TRUE, DECIDED), {"sample_weight": WEIGHT}),
+    ("accuracy_score", (np.eye(3)[[0, 1, 2]], np.eye(3)[[0, 2, 2]]), {}),
+    ("accuracy_score", ([[1, 0], [1, 1]], [[1, 0], [1, 1]]), {}),
+    ("balanced_accuracy_score", (TRUE, DECIDED), {}),
+    ("balanced_accuracy_score", (TRUE, DECIDED), {"sample_weight": WEIGHT}),
+    ("balanced_accuracy_score", (TRUE, DECIDED), {"adjusted": True}),
+    ("brier_score_loss", (BINARY[0], BINARY[2]), {"sample_weight": WEIGHT}),
+    ("brier_score_loss", (BINARY[0], BINARY[2]), {"pos_label": 0}),
+    ("brier_score_loss", (TRUE, THREE), {"labels": ["a", "b", "c"], "scale_by_half": True}),
+    ("d2_brier_score", (TRUE, THREE), {"sample_weight": WEIGHT}),
+    ("d2_brier_score", (BINARY[0], BINARY[2]), {}),
+    ("top_k_accuracy_score", (TRUE, THREE), {"sample_weight": WEIGHT}),
+    ("top_k_accuracy_score", (TRUE, THREE), {"k": 1, "normalize": False}),
+    ("top_k_accuracy_score", (BINARY[0], BINARY[2]), {"k": 1}),
+    *(
+        (name, (TRUE, DECIDED), options)
+        for name in ("precision_score", "recall_score")
+        for options in ({"average": "macro"}, {"average": "micro"}, {"average": None, "labels": ["c", "a"]})
+    ),
+    ("precision_score", BINARY[:2], {}),
+    ("recall_score", BINARY[:2], {"pos_label": 0, "zero_division": 0}),
+]
+
+
+def test_calls_of_every_shared_name_are_compared():
+    assert set(sklearn.metrics.__all__) & set(metrics.__all__) <= {name for name, _, _ in CALLS}
+
+
+@pytest.mark.parametrize(("name", "given", "options"), CALLS)
+def test_a_call_that_scikit_learn_understands_gives_its_figure_or_an_error(name, given, options):
+    if parse_version(sklearn.__version__) < parse_version(NEWER.get(name, "0")):
+        pytest.skip("scikit-learn has no such function of several classes")
+    expected = getattr(sklearn.metrics, name)(*given, **options)
+    if options.keys() & {"normalize", "adjusted", "pos_label", "average"} or name in ("precision_score", "recall_score"):
+        with pytest.raises((AttributeError, TypeError), match=r"has no attribute|unexpected keyword argument"):
+            getattr(metrics, name)(*given, **options)
+    elif np.ndim(given[1]) == 2 and not np.allclose(np.sum(given[1], axis=1), 1):  # several labels a row
+        with pytest.raises(ValueError, match="must sum to 1"):
+            getattr(metrics, name)(*given, **options)
+    else:
+        np.testing.assert_allclose(getattr(metrics, name)(*given, **options), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 9])

@@ -11,15 +11,13 @@ ones. A row of class probabilities as the truth counts as one row for each class
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._decisions import check_decisions
 from ._inputs import mean_share
-
-Average = Literal["macro"] | None
 
 
 def accuracy_score(
@@ -67,7 +65,7 @@ def accuracy_score(
 def balanced_accuracy_score(
     y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Return the mean over the classes that occur of the share decided rightly; greater is better.
+    """Return the macro-averaged recall, the mean over the classes that occur of the share decided rightly; greater is better.
 
     Parameters
     ----------
@@ -94,35 +92,31 @@ def balanced_accuracy_score(
     >>> balanced_accuracy_score(["ham"] * 9 + ["spam"], ["ham"] * 10)
     0.5
     """
-    return recall_score(y_true, y_pred, labels=labels, sample_weight=sample_weight)
+    recalls = recall_per_class(y_true, y_pred, labels=labels, sample_weight=sample_weight)
+    return float(recalls[~np.isnan(recalls)].mean())
 
 
-def recall_score(
-    y_true: Any,
-    y_pred: Any,
-    *,
-    labels: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-    average: Average = "macro",
-) -> Any:
-    """Return for each class the share of its rows that are decided rightly, or the mean over classes; greater is better.
+def recall_per_class(
+    y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Return for each class the share of its rows that are decided rightly; greater is better.
+
+    Their mean is ``balanced_accuracy_score``. :func:`sklearn.metrics.recall_score` averages in other ways, over labels alone.
 
     Parameters
     ----------
     y_true, y_pred, labels, sample_weight
         As for ``accuracy_score``.
-    average : {"macro", None}, default="macro"
-        "macro" for the mean over the classes that occur in ``y_true``, None for each class.
 
     Returns
     -------
-    score : float, or ndarray of shape (n_classes,), float64
+    recalls : ndarray of shape (n_classes,), float64
         In [0, 1]; NaN for a class that does not occur. Classes are in the order of ``labels``, else sorted.
 
     Raises
     ------
     ValueError
-        As ``accuracy_score``, or another average.
+        As ``accuracy_score``.
 
     References
     ----------
@@ -130,41 +124,33 @@ def recall_score(
 
     Examples
     --------
-    >>> from sksoftmax.metrics import recall_score
-    >>> recall_score([0, 0, 1, 1, 2], [0, 1, 1, 1, 0], average=None)
+    >>> from sksoftmax.metrics import recall_per_class
+    >>> recall_per_class([0, 0, 1, 1, 2], [0, 1, 1, 1, 0])
     array([0.5, 1. , 0. ])
     """
     right, occurs, _ = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).by_class()
-    return _averaged(right, occurs, average, occurs > 0)
+    return _shares(right, occurs)
 
 
-def precision_score(
-    y_true: Any,
-    y_pred: Any,
-    *,
-    labels: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-    average: Average = "macro",
-) -> Any:
-    """Return for each class the share of right ones among the rows decided for it, or the mean; greater is better.
+def precision_per_class(
+    y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Return for each class the share of right ones among the rows decided for it; greater is better.
 
     Parameters
     ----------
     y_true, y_pred, labels, sample_weight
         As for ``accuracy_score``.
-    average : {"macro", None}, default="macro"
-        "macro" for the mean over the classes that occur on either side, None for each class.
 
     Returns
     -------
-    score : float, or ndarray of shape (n_classes,), float64
-        In [0, 1]; NaN for a class that is never decided for, which counts as 0 in the mean. Classes are in the order of
-        ``labels``, else sorted.
+    precisions : ndarray of shape (n_classes,), float64
+        In [0, 1]; NaN for a class that is never decided for. Classes are in the order of ``labels``, else sorted.
 
     Raises
     ------
     ValueError
-        As ``accuracy_score``, or another average.
+        As ``accuracy_score``.
 
     References
     ----------
@@ -172,17 +158,51 @@ def precision_score(
 
     Examples
     --------
-    >>> from sksoftmax.metrics import precision_score
-    >>> precision_score([0, 0, 1, 1, 2], [0, 1, 1, 1, 0], average=None).round(3)
+    >>> from sksoftmax.metrics import precision_per_class
+    >>> precision_per_class([0, 0, 1, 1, 2], [0, 1, 1, 1, 0]).round(3)
     array([0.5  , 0.667,   nan])
     """
+    right, _, decided = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).by_class()
+    return _shares(right, decided)
+
+
+def macro_precision_score(
+    y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+) -> float:
+    """Return the macro-averaged precision, the mean of ``precision_per_class``; greater is better.
+
+    As ``sklearn.metrics.precision_score(y_true, y_pred, average="macro", zero_division=0)`` for labels.
+
+    Parameters
+    ----------
+    y_true, y_pred, labels, sample_weight
+        As for ``accuracy_score``. Classes of ``labels`` that occur neither in ``y_true`` nor among the decisions do not count.
+
+    Returns
+    -------
+    score : float
+        In [0, 1]; a class that occurs and is never decided for counts as 0.
+
+    Raises
+    ------
+    ValueError
+        As ``accuracy_score``.
+
+    References
+    ----------
+    Manning, Raghavan & Schütze (2008), "Introduction to Information Retrieval", section 8.3.
+
+    Examples
+    --------
+    >>> from sksoftmax.metrics import macro_precision_score
+    >>> round(macro_precision_score([0, 0, 1, 1, 2], [0, 1, 1, 1, 0]), 4)
+    0.3889
+    """
     right, occurs, decided = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).by_class()
-    return _averaged(right, decided, average, (decided > 0) | (occurs > 0))
+    return float(np.nan_to_num(_shares(right, decided))[(decided > 0) | (occurs > 0)].mean())
 
 
-def _averaged(hits: NDArray[np.float64], mass: NDArray[np.float64], average: Average, counted: NDArray[np.bool_]) -> Any:
-    if average not in ("macro", None):
-        raise ValueError(f"average must be 'macro' or None, got {average!r}.")
+def _shares(hits: NDArray[np.float64], mass: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return hits / mass, NaN where there is no mass."""
     # Sums in another order may differ by a rounding error.
-    shares = np.minimum(np.divide(hits, mass, out=np.full(len(mass), np.nan), where=mass > 0), 1.0)
-    return shares if average is None else float(np.nan_to_num(shares[counted]).mean())
+    return np.minimum(np.divide(hits, mass, out=np.full(len(mass), np.nan), where=mass > 0), 1.0)
