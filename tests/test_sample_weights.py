@@ -75,6 +75,8 @@ TOOLS = {
     "consistency_bars": drawn("consistency_bars", lambda result: (), **DRAWS),
     "decompose_brier_score": metric("decompose_brier_score"),
     "decompose_score": drawn("decompose_score", lambda result: result.total, calibrator="temperature"),
+    "precision_per_class": metric("precision_per_class"),
+    "recall_per_class": metric("recall_per_class"),
     "reliability_curve": metric("reliability_curve"),
     "smooth_reliability_curve": metric("smooth_reliability_curve"),
 }
