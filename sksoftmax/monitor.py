@@ -128,8 +128,9 @@ class Monitor:
         return self.stopped
 
     def _note(self, n_iter: int, criterion: float, params: Params) -> None:
-        # In one assignment, which no interrupt can cut in two. NaN, of parameters that diverged, is never the best.
-        if self.best is None or criterion < self.best.criterion or np.isnan(self.best.criterion):
+        criterion = np.inf if np.isnan(criterion) else criterion  # of parameters that diverged
+        # In one assignment, which no interrupt can cut in two.
+        if self.best is None or criterion < self.best.criterion:
             self.best = Best(n_iter, criterion, params)
         self._lowest.append(self.best.criterion)
 

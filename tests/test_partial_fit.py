@@ -158,6 +158,29 @@ def test_errors_leave_what_was_learnt(digits):
         make("sgd", early_stopping=True).partial_fit(X, y, classes=np.arange(10))
 
 
+@pytest.mark.parametrize("solver", [SGD(momentum=0.9, batch_size=2000), Adam(batch_size=2000, average=True)], ids=repr)
+def test_a_part_that_diverges_leaves_what_was_learnt(solver, digits):
+    """Each part is one minibatch: the order of rows, which a call draws whatever becomes of it, does not count."""
+    X, y = digits
+    clf = make(clone(solver)).partial_fit(X, y, classes=np.arange(10))
+    untouched = pickle.loads(pickle.dumps(clf))
+    clf.set_params(solver__learning_rate=1e308)
+    with pytest.raises(ValueError, match="diverged"):
+        clf.partial_fit(1e6 * X[:100], y[:100])
+    clf.set_params(solver__learning_rate=solver.learning_rate)
+    assert_array_equal(clf.coef_, untouched.coef_)
+    assert_allclose(clf.partial_fit(X, y).coef_, untouched.partial_fit(X, y).coef_, rtol=1e-9, atol=1e-12)
+
+
+def test_calls_draw_one_order_after_another_as_epochs_do(digits):
+    X, y = digits
+    fitted = make(SGD(batch_size=16), C=1e12, max_iter=3, tol=None).fit(X, y)
+    streamed = make(SGD(batch_size=16), C=1e12)
+    for _ in range(3):
+        streamed.partial_fit(X, y, classes=np.arange(10))
+    assert_allclose(streamed.coef_, fitted.coef_, rtol=1e-6, atol=1e-8)
+
+
 @pytest.mark.parametrize("solver", ["auto", "saga", *BATCH_SOLVERS])
 def test_batch_solvers_do_not_have_it_and_name_those_that_do(solver):
     clf = make(solver)

@@ -1,0 +1,51 @@
+"""Which iteration a monitor takes for the best one, and when it stops a fit, by validation figures that are made up."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sksoftmax.blocks import as_rows
+from sksoftmax.losses import CrossEntropy, Targets
+from sksoftmax.monitor import Monitor
+from sksoftmax.objective import Objective
+from sksoftmax.penalties import L2
+from sksoftmax.solvers import LBFGS, Iteration, Solution
+from sksoftmax.validation import Figures
+
+
+class Scripted(LBFGS):
+    """A solver whose iterations end at the numbers 1, 2, …"""
+
+    def solve(self, objective, start, *, tol, max_iter, callback):
+        for n_iter in range(1, max_iter + 1):
+            params = np.full(len(start), float(n_iter))
+            if callback(params, Iteration(0.0, 0.0, 0.0)):
+                break
+        return Solution(params, 0.0, 0.0, n_iter, False, "ended", ())
+
+
+@pytest.mark.parametrize(
+    ("course", "best", "made"),
+    [
+        ([3, 2, 1, 2, 2, 2, 0], 2, 5),
+        ([3, 1, 1, 1, 1, 0], 1, 4),  # the first of equal ones
+        ([1, 2, 2, 2, 0], 0, 3),  # the start
+        ([np.nan, 2, 1, 2, 2, 2, 0], 2, 5),
+        ([np.nan, np.nan, 2, 1, 0], 4, 4),
+        ([3, np.nan, 1, np.nan, np.nan, np.nan, 0], 2, 5),
+        ([np.nan, np.nan, np.nan, np.nan, np.nan, 0], 0, 3),
+    ],
+    ids=str,
+)
+def test_the_best_iteration_is_the_first_of_the_lowest_criterion(course, best, made, make_problem):
+    """NaN, the criterion of parameters that diverged, is higher than any other."""
+    X, labels, weight = make_problem(9, 2, 2)
+    bound = CrossEntropy().bind(Targets(2, weight / weight.sum(), labels=labels.astype(np.int32)))
+    objective = Objective(as_rows(X), bound, L2(), 0.1, fit_intercept=True)
+    figures = iter([Figures(float(each), 0.5) for each in course])
+    validation = SimpleNamespace(figures=lambda coef, intercept: next(figures))
+    monitor = Monitor(objective, validation, lambda *_: False, early_stopping=True, tol=0.0, n_iter_no_change=3)
+    solution, _ = monitor.solve(Scripted(), np.zeros(objective.n_params), max_iter=len(course) - 1)
+    assert (monitor.best.n_iter, solution.n_iter) == (best, made)
+    np.testing.assert_array_equal(solution.params, best)
