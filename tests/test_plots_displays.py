@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
+from scipy.sparse import csr_array
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -81,6 +82,39 @@ def test_coefficients_of_two_classes_and_without_names():
         display = CoefficientDisplay.from_estimator(model, n_features=3, class_names=["malignant", "benign"])
         assert title_texts(display.ax_) == ["benign, against malignant"]
         assert names_of_bars(display.ax_[0]) == [f"x{j}" for j in np.argsort(-np.abs(model.coef_[0]))[:3]]
+
+
+def test_coefficients_times_deviations_do_not_depend_on_units():
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    scaler = StandardScaler().fit(X)
+    model = make_pipeline(StandardScaler(), SoftmaxRegressionClassifier()).fit(X, y)
+    scaled = CoefficientDisplay.from_estimator(model, X)
+    np.testing.assert_allclose(scaled.coef, model[-1].coef_)  # scaled columns have deviation one
+    raw = SoftmaxRegressionClassifier().fit(X, y)
+    display = CoefficientDisplay.from_estimator(raw, X, n_features=1)
+    np.testing.assert_allclose(display.coef, raw.coef_ * scaler.scale_)
+    assert names_of_bars(display.ax_[1]) == ["proline"]  # in mg/l: its coefficient itself is among the smallest
+    assert display.figure_.get_supxlabel() == "coefficient × standard deviation"
+    sparse = CoefficientDisplay.from_estimator(raw, csr_array(X.to_numpy()))
+    np.testing.assert_allclose(sparse.coef, display.coef)
+
+
+def test_many_classes_are_a_heat_map_of_the_largest(rng, plt):
+    coef = rng.normal(size=(100, 40))
+    display = CoefficientDisplay(coef=coef, titles=[f"class {k}" for k in range(100)], n_features=7).plot()
+    (image,) = display.artists_
+    largest = np.argsort(-np.abs(coef).max(axis=0))[:7]
+    np.testing.assert_array_equal(image.get_array(), coef[:, largest].T)
+    assert names_of_bars(display.ax_[0]) == [f"x{j}" for j in largest]
+    assert max(display.figure_.get_size_inches()) <= 12
+    # One axes for three classes, too; bars must be given a panel each.
+    three = CoefficientDisplay(coef=coef[:3], titles=["a", "b", "c"])
+    ax = plt.figure().add_subplot()
+    assert three.plot(ax=ax).artists_[0].get_array().shape == (30, 3)
+    with pytest.raises(ValueError, match="ax must be at least 3 axes, one a panel, got 1"):
+        three.plot(ax=ax, kind="bars")
+    with pytest.raises(ValueError, match="kind must be one of"):
+        three.plot(kind="bar")
 
 
 def test_sparse_coefficients(digits):

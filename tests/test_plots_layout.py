@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sksoftmax.metrics import ScoreDecomposition
-from sksoftmax.plots import ReliabilityDisplay, RiskCoverageDisplay, ScoreDecompositionDisplay
+from sksoftmax.plots import CoefficientDisplay, ReliabilityDisplay, RiskCoverageDisplay, ScoreDecompositionDisplay
 
 matplotlib.use("Agg")
 LONG = "a class whose name is far longer than the panel that it heads"
@@ -135,3 +135,21 @@ def test_grids_of_decompositions_and_risks_keep_their_texts_apart(plt):
         for name in ("softmax", "naive Bayes"):
             RiskCoverageDisplay.from_predictions(y, proba, name=name, ax=below)
     assert_texts_are_apart_and_inside(figure)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# coefficients
+
+
+@pytest.mark.parametrize(("n_classes", "image_shape"), [(1, None), (3, None), (10, None), (100, None), (100, (8, 8))])
+def test_coefficients_fit_a_screen(n_classes, image_shape):
+    rng = np.random.default_rng(0)
+    display = CoefficientDisplay(
+        coef=rng.normal(size=(n_classes, 64)),
+        titles=[f"{LONG} {k}" for k in range(n_classes)],
+        feature_names=[f"a feature whose name is long as well, no. {j}" for j in range(64)],
+        image_shape=image_shape,
+    ).plot()
+    assert_texts_are_apart_and_inside(display.figure_)
+    assert max(display.figure_.get_size_inches()) <= 12
+    assert min(box(display.ax_[0]).size) / display.figure_.dpi > (0.5 if image_shape else 1.2)

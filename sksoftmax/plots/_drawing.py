@@ -117,11 +117,26 @@ def fit_text(text: Any, inches: float, font_size: float, max_lines: int = 2) -> 
     return "\n".join(textwrap.wrap(str(text), width, max_lines=max_lines, placeholder=" …")) or str(text)[:width]
 
 
+def shorten(text: Any, inches: float, font_size: float) -> str:
+    """Return the text in one line of at most this width, less of its middle: names often differ at their end."""
+    name, width = str(text), max(4, int(inches * 72 / (EM_PER_CHARACTER * font_size)))
+    kept = width - 1
+    return name if len(name) <= width else f"{name[: kept - kept // 3]}…{name[-(kept // 3) :]}"
+
+
 def width_of(ax: Any) -> float:
     """Return how many inches wide the axes are before a layout has moved them."""
+    return float(_place(ax).width * ax.figure.bbox.width / ax.figure.dpi)
+
+
+def height_of(ax: Any) -> float:
+    """Return how many inches high the axes are before a layout has moved them."""
+    return float(_place(ax).height * ax.figure.bbox.height / ax.figure.dpi)
+
+
+def _place(ax: Any) -> Any:
     place = ax.get_subplotspec()
-    box = ax.get_position() if place is None else place.get_position(ax.figure)
-    return float(box.width * ax.figure.bbox.width / ax.figure.dpi)
+    return ax.get_position() if place is None else place.get_position(ax.figure)
 
 
 def n_models(ax: Any, references: tuple[str, ...] = ()) -> int:
