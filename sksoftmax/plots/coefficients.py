@@ -246,7 +246,7 @@ class CoefficientDisplay:
         names = self._names(coef.shape[1])
         n_bars = min(self.n_features or BARS, coef.shape[1])
         n_columns = {1: 1, 2: 2, 4: 2}.get(len(coef), 3 if len(coef) < 10 else 4)
-        size = (min(2.4 + 0.075 * min(30, max(map(len, names))), MAX_INCHES / n_columns), 1.0 + 0.24 * n_bars)
+        size = (min(2.8 + 0.075 * min(30, max(map(len, names))), MAX_INCHES / n_columns), 1.0 + 0.24 * n_bars)
         self.ax_ = panels(ax, len(coef), self, size=size, n_columns=n_columns, sharex=True)
         room = 0.8 * width_of(self.ax_[0]) if ax is None else 0.55 * width_of(self.ax_[0])
         font_size = min(8.3, 72 * 0.8 * height_of(self.ax_[0]) / n_bars)
