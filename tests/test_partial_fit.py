@@ -172,6 +172,20 @@ def test_a_part_that_diverges_leaves_what_was_learnt(solver, digits):
     assert_allclose(clf.partial_fit(X, y).coef_, untouched.partial_fit(X, y).coef_, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("begin", ["fit", "partial_fit"])
+def test_rows_without_weight_are_as_if_left_out(begin, digits):
+    X, y = digits
+    weight = np.arange(len(y)) % 3.0
+    learnt = []
+    for rows in (np.arange(len(y)), np.flatnonzero(weight)):
+        early, late = rows[rows < 900], rows[rows >= 900]
+        clf = make("sgd", C=0.01, max_iter=2, tol=None)
+        first = {"classes": np.arange(10)} if begin == "partial_fit" else {}
+        getattr(clf, begin)(X[early], y[early], sample_weight=weight[early], **first)
+        learnt.append(clf.partial_fit(X[late], y[late], sample_weight=weight[late]).coef_)
+    assert_allclose(learnt[0], learnt[1], rtol=1e-9, atol=1e-12)
+
+
 def test_calls_draw_one_order_after_another_as_epochs_do(digits):
     X, y = digits
     fitted = make(SGD(batch_size=16), C=1e12, max_iter=3, tol=None).fit(X, y)
