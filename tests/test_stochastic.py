@@ -301,6 +301,15 @@ def test_warm_start_goes_on_from_the_coefficients(make_problem):
     assert clf.fit(X, y).solution_.history[0].value < first
 
 
+@CONTAINERS
+def test_sagas_rate_is_half_of_one_over_the_greatest_curvature_of_a_rows_loss_and_penalty(container, make_problem):
+    X, labels, weight = sparse_problem(make_problem)
+    objective = make_objective(container(X), labels, 3, 0.3, weight)
+    curvature = 0.5 * len(X) * np.max(weight / weight.sum() * (1 + np.sum(X**2, axis=1))) + 0.3
+    solution = SAGA().solve(objective, np.zeros(24), tol=None, max_iter=1)
+    assert_allclose(solution.history[0].learning_rate, 1 / (2 * curvature), rtol=1e-12)
+
+
 def test_saga_says_what_it_needs_of_a_loss_without_a_bound(make_problem):
     X, labels, _ = make_problem()
     objective = make_objective(X, labels, 3)
