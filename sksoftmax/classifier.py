@@ -30,6 +30,7 @@ from ._constraints import NameOrObject, SortedStrOptions
 from ._params import objects_for_names
 from ._unknown_parameters import explain_unknown, where_to_set
 from .blocks import RotatedRows, RowBlocks, as_rows, score_rows
+from .functional import check_weight, scale_weight
 from .losses import LOSSES, BoundLoss, Loss
 from .monitor import Monitor
 from .objective import Objective
@@ -60,6 +61,11 @@ from .targets import (
 )
 from .threads import thread_pool
 from .validation import Sample, ValidationSet, check_validation_data
+
+# The weakest penalty, against the mean loss, that counts; its inverse is the strongest that there is.
+NO_PENALTY = 1e-100
+# Of a part of the data; the inverse is the most of all of them together.
+LEAST_WEIGHT = 1e-300
 
 
 def _check_proba(estimator: SoftmaxRegressionClassifier) -> None:
@@ -93,7 +99,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     Parameters
     ----------
     C : float, default=1.0
-        Inverse strength of the penalty, in (0, inf]; ``np.inf`` means none.
+        Inverse strength of the penalty, in (0, inf]; ``np.inf`` means none, and so does what makes 1e100 or more when it is
+        multiplied with the sum of all weights (the number of rows). Less than 1e-100 there is an error.
     l1_ratio : float, default=0.0
         Share of L1 in the penalty. Only 0.0 is implemented yet.
     loss : {"cosine", "cross_entropy", "focal", "hinge", "logit_adjusted", "margin"} or loss object, default="cross_entropy"
@@ -347,7 +354,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             progress.begin(start)
             solution, ended_well = monitor.solve(solver, start, max_iter=self.max_iter)
             progress.close()
-            separated = np.isinf(self.C) and not self.early_stopping and objective.separates(solution.params)
+            separated = self._alpha(total_weight) == 0 and not self.early_stopping and objective.separates(solution.params)
         self._keep(attributes(solution.params), solution, converged=solution.converged and not separated)
         self.best_iteration_ = monitor.best.n_iter if self.early_stopping and monitor.best else None
         self._stream = Stream(n_rows=int(np.count_nonzero(bound.weight)), weight=total_weight)
@@ -366,13 +373,31 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     def _objective(
         self, rows: RowBlocks, bound: BoundLoss, total_weight: float, random_state: Any, **threads: Any
     ) -> Objective:
-        alpha = 1 / (self.C * total_weight)
+        alpha = self._alpha(total_weight)
         given = {"fit_intercept": self.fit_intercept, "random_state": random_state, **threads}
         if not bound.on_sphere:
             return Objective(rows, bound, PENALTIES["l2"](), alpha, **given)
         if issubclass(self._solver_type(), StochasticSolver | SAGA):
             raise ValueError(f"solver={self.solver!r} does not keep weights on the unit sphere, as loss={self.loss!r} needs.")
         return SphereObjective(rows, bound, PENALTIES["l2"](), alpha, **given)
+
+    def _alpha(self, total_weight: float) -> float:
+        """Return the strength of the penalty against the mean loss, 1 / (C · total weight); 0 for none.
+
+        Below ``NO_PENALTY`` it is lost beside the loss, and its inverse, which solvers would step by, is beyond all scales.
+        """
+        if np.isinf(self.C):
+            return 0.0
+        # A sum beyond float64 is infinite: the largest number in its place tells whether there is a penalty at all.
+        total = min(total_weight, float(np.finfo(np.float64).max))
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            alpha = float(1 / (np.float64(self.C) * total))
+        if not alpha <= 1 / NO_PENALTY or (total < total_weight and alpha >= NO_PENALTY):
+            raise ValueError(
+                f"C={self.C!r} times the sum of all weights, {total_weight:.3g}, must be at least {NO_PENALTY:g} and the sum "
+                "finite: beside a stronger penalty the loss is nothing. Multiply C or the weights by a constant."
+            )
+        return alpha if alpha >= NO_PENALTY else 0.0
 
     @available_if(_check_learns_from_parts)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -430,6 +455,11 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         rows, bound = as_rows(X), loss.bind(targets)
         n_rows = int(np.count_nonzero(bound.weight))
         stream = getattr(self, "_stream", Stream()).meets(n_rows, total_weight, check_random_state(self.random_state))
+        if not (total_weight >= LEAST_WEIGHT and stream.weight <= 1 / LEAST_WEIGHT):
+            raise ValueError(
+                f"sample_weight must sum to at least {LEAST_WEIGHT:g} in each part of the data and at most "
+                f"{1 / LEAST_WEIGHT:g} in all of them; got {total_weight:.3g} in this one and {stream.weight:.3g} in all."
+            )
         solver: Any = STOCHASTIC_SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
         with thread_pool(n_threads) as pool:
@@ -536,8 +566,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             warnings.warn(f"The fit was {solution.message}.", ConvergenceWarning, stacklevel=5)
         elif separated:
             warnings.warn(
-                "The classes are perfectly separable: without a penalty (C=inf) the loss has no minimum and the coefficients "
-                f"grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. Set a finite C.",
+                f"The classes are perfectly separable: without a penalty (C={self.C:g}) the loss has no minimum and the "
+                f"coefficients grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. "
+                f"Set a {'finite' if np.isinf(self.C) else 'smaller'} C.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -617,11 +648,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             Between 0 and 1; greater is better.
         """
         if not is_proba(y):
-            return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
+            predicted = self.predict(X)
+            weight = None if sample_weight is None else scale_weight(check_weight(sample_weight, len(predicted)))[0]
+            return float(accuracy_score(y, predicted, sample_weight=weight))
         logits = self._logits(X)
         predicted = logits.argmax(axis=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).astype(int)
         _, proba = check_proba_targets(y, len(predicted))
-        weight = None if sample_weight is None else np.asarray(sample_weight)
+        weight, _ = scale_weight(check_weight(sample_weight, len(predicted)))
         return float(np.average(proba[np.arange(len(predicted)), predicted], weights=weight))
 
     def _logits(self, X: Any) -> NDArray:

@@ -11,7 +11,7 @@ the largest logit of a row is subtracted before anything is exponentiated.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,8 @@ Reduction = Literal["mean", "sum", "none"]
 __all__ = ["cross_entropy", "cross_entropy_gradient", "log_softmax", "logsumexp", "softmax"]
 
 PROBA_TOLERANCE = 1e-4
+# Up to this power of two, and down to its inverse, weights are not scaled: bits stay as they are.
+ORDINARY_EXPONENT = 256
 
 
 def softmax(logits: ArrayLike) -> NDArray:
@@ -265,8 +267,9 @@ def _cross_entropy(
     n_rows, n_classes = rows.shape
     if n_classes < 2:
         raise ValueError("logits must have at least two columns, one a class; got one.")
-    weight = _weight(sample_weight, n_rows)
+    weight = check_weight(sample_weight, n_rows)
     if reduction == "mean":
+        weight, _ = scale_weight(weight)
         weight = weight / weight.sum()
     targets = np.asarray(y)
     targets = targets.reshape(1, *targets.shape) if len(shape) == 1 else targets
@@ -283,11 +286,10 @@ def _cross_entropy(
 
 def _rows(logits: ArrayLike, *, copy: bool) -> tuple[NDArray, tuple[int, ...]]:
     """Return logits as C-contiguous rows of float32 or float64, and their own shape."""
-    given = np.asarray(logits)
+    given = as_floats(logits, "logits")
     if given.ndim not in (1, 2) or given.shape[-1] == 0:
         raise ValueError(f"logits must be (n_rows, n_classes) or (n_classes,), got an array of shape {given.shape}.")
-    dtype = given.dtype if given.dtype == np.float32 else np.float64
-    rows = np.array(given, dtype=dtype, order="C") if copy else np.ascontiguousarray(given, dtype=dtype)
+    rows = np.array(given, order="C") if copy else np.ascontiguousarray(given)
     rows = rows.reshape(-1, given.shape[-1])
     bad = np.isnan(rows) | (rows == np.inf)
     if bad.any():
@@ -308,10 +310,18 @@ def _labels(y: NDArray, n_rows: int, n_classes: int) -> NDArray[np.int32]:
     return labels
 
 
-def _weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
+def check_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
+    """Return the rows' weights, not scaled and possibly the caller's own array; ones if there are none.
+
+    Raises
+    ------
+    ValueError
+        Weights that are no numbers, negative, infinite, NaN or zero throughout, or another number of them; the message names
+        the first bad row.
+    """
     if sample_weight is None:
         return np.ones(n_rows)
-    weight = np.array(sample_weight, dtype=np.float64)
+    weight = as_floats(sample_weight, "sample_weight").astype(np.float64, copy=False)
     if weight.shape != (n_rows,):
         raise ValueError(f"sample_weight must have shape ({n_rows},), got {weight.shape}.")
     bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
@@ -320,6 +330,37 @@ def _weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]
     if not weight.any():
         raise ValueError("sample_weight must not be zero throughout.")
     return weight
+
+
+def scale_weight(weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Return weights of which no sum overflows and no quotient is inexact, and by which power of two they were divided.
+
+    Ordinary weights are returned as they are. Where the largest is below 1e-77 or above 1e77, it ends between 1/2 and 1; what
+    is below 1e-308 of it may become zero.
+    """
+    _, exponent = np.frexp(weight.max(initial=0.0))
+    if abs(exponent) <= ORDINARY_EXPONENT:
+        return weight, 0
+    return np.ldexp(weight, -exponent), int(exponent)
+
+
+def as_floats(values: Any, name: str) -> NDArray:
+    """Return real numbers as float32 or float64: what is neither becomes float64, objects and nullable columns too.
+
+    Raises
+    ------
+    ValueError
+        Complex numbers, dates, texts, or objects that are no numbers, such as missing ones.
+    """
+    given = np.asarray(values)
+    if given.dtype.kind == "O":
+        try:
+            given = given.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be real numbers; of its objects one is none: {error}") from error
+    if given.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be real numbers, got dtype {given.dtype}.")
+    return given if given.dtype == np.float32 else given.astype(np.float64, copy=False)
 
 
 def check_proba(proba: ArrayLike, name: str, *, shape: tuple[int, int] | None = None) -> NDArray:
@@ -343,10 +384,7 @@ def check_proba(proba: ArrayLike, name: str, *, shape: tuple[int, int] | None = 
     ValueError
         The first row that is not a distribution, by number and with what is wrong, or the shape.
     """
-    given = np.asarray(proba)
-    if given.dtype.kind not in "fiub":
-        raise ValueError(f"{name} with two or more columns must hold class probabilities, got dtype {given.dtype}.")
-    rows = np.ascontiguousarray(given, dtype=given.dtype if given.dtype == np.float32 else np.float64)
+    rows = np.ascontiguousarray(as_floats(proba, name))
     if shape is not None and rows.shape != shape:
         raise ValueError(f"{name} must be rows of class probabilities of shape {shape}, got {rows.shape}.")
     total = rows.sum(axis=1, dtype=np.float64)

@@ -6,6 +6,7 @@ What doesn't: the validation of X (``classifier``) and what a loss makes of targ
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
-from .functional import check_proba
+from .functional import as_floats, check_proba, scale_weight
 from .losses import Targets
 
 ClassWeight = dict | str | None
@@ -95,8 +96,10 @@ def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        NaN, infinite, negative or all-zero weights, or another number of them than rows.
+        NaN, infinite, negative or all-zero weights, weights that are no real numbers, or another number of them than rows.
     """
+    if sample_weight is not None and not isinstance(sample_weight, Number):
+        sample_weight = as_floats(sample_weight, "sample_weight")
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
     if not weight.any():
         raise ValueError("sample_weight must not be zero throughout: no row is left to fit.")
@@ -118,10 +121,12 @@ def weigh_classes(
     if class_weight is None:
         return None
     n_classes = len(classes)
+    weight, _ = scale_weight(weight)
     if isinstance(class_weight, str):  # "balanced"
         # einsum casts float32 rows piece by piece, where a product would copy them whole.
         mass = np.bincount(labels, weight, minlength=n_classes) if labels is not None else np.einsum("i,ik->k", weight, proba)
-        per_class = np.divide(mass.sum(), n_classes * mass, out=np.zeros(n_classes), where=mass > 0)
+        with np.errstate(over="ignore"):
+            per_class = np.divide(mass.sum(), n_classes * mass, out=np.zeros(n_classes), where=mass > 0)
     else:
         per_class = compute_class_weight(class_weight, classes=classes, y=classes).astype(np.float64)
     if np.any(~np.isfinite(per_class) | (per_class < 0)):
@@ -137,7 +142,7 @@ def make_targets(
     labels: Any = None,
     proba: Any = None,
 ) -> tuple[Targets, float]:
-    """Return the targets, with weights that sum to one, and the sum that they had.
+    """Return the targets, with weights that sum to one, and the sum that they had: 0 or inf where float64 does not hold it.
 
     Parameters
     ----------
@@ -150,11 +155,14 @@ def make_targets(
         One of the two, as ``Targets`` has them.
     """
     n_classes = len(classes)
-    per_class = np.ones(n_classes) if class_weight is None else class_weight
+    weight, exponent = scale_weight(weight)
+    per_class, class_exponent = scale_weight(np.ones(n_classes) if class_weight is None else class_weight)
     if class_weight is not None or proba is not None:
         weight *= per_class[labels] if labels is not None else np.einsum("ik,k->i", proba, per_class)
     total = float(weight.sum())
     if not total > 0:
         raise ValueError(f"sample_weight and class weights of {per_class.tolist()} leave no weight on any row.")
     weight /= total
+    with np.errstate(over="ignore", under="ignore"):
+        total = float(np.ldexp(total, exponent + class_exponent))
     return Targets(n_classes, weight, labels=labels, proba=proba, class_weight=per_class), total

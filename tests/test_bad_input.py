@@ -41,7 +41,7 @@ DATA = [
     (X, changed(SOFT, 2, [1.5, -0.5, 0.0]), None, "row 2 holds the negative number -0.5"),
     (X, changed(SOFT, (4, 0), np.nan), None, "row 4 sums to nan"),
     (X, SOFT[:5], None, "inconsistent numbers of rows: 6 and 5"),
-    (X, SOFT.astype(str), None, "must hold class probabilities, got dtype <U"),
+    (X, SOFT.astype(str), None, "y must be real numbers, got dtype <U"),
     (X, sparse.csr_array(SOFT), None, "y is sparse"),
     (X, Y, changed(np.ones(6), 2, np.nan), "Input sample_weight contains NaN"),
     (X, Y, changed(np.ones(6), 2, np.inf), "Input sample_weight contains infinity"),

@@ -376,7 +376,7 @@ def test_a_decision_for_a_class_that_does_not_occur_is_a_miss():
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "options", "message"),
     [
-        ([0, 1, 1], [0.2, 0.9, 0.7], {}, "decided labels in one dimension, or rows of class probabilities"),
+        ([0, 1, 1], [0.2, 0.9, 0.7], {}, "labels in one dimension, or rows of class probabilities"),
         ([0, 1, 1], [0, 1], {}, "different numbers of rows: 3 and 2"),
         ([0, 1, 1], [0, 1, 5], {"labels": [0, 1]}, "y_pred holds .*5.* in row 2"),
         ([[0.5, 0.5]], [1], {"labels": [0, 1, 2]}, "labels must name the 2 columns of y_true"),

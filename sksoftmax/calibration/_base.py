@@ -26,6 +26,8 @@ PROBA_FLOOR = float(np.finfo(np.float64).eps)
 """With ``input="proba"`` lesser probabilities count as this one: zeros must have a logarithm, and keep their place."""
 
 BLOCK_ROWS = 4096
+# Weights that sum to less count as if they summed to this, and to its inverse at most: priors are divided by the sum.
+LEAST_TOTAL = 1e-100
 
 
 class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -117,6 +119,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
             names, encoded = _label_targets(y, n_rows, n_classes, classes)
         weight = check_sample_weight(sample_weight, rows)
         targets, total_weight = make_targets(names, weight, None, **encoded)
+        total_weight = min(max(total_weight, LEAST_TOTAL), 1 / LEAST_TOTAL)
         if not finite:
             _check_true_class_is_finite(rows, targets)
         fitted = self._fit(rows, targets, total_weight)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods
@@ -25,7 +26,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted, has_fit_paramete
 from .._constraints import NameOrObject, SortedStrOptions
 from .._params import objects_for_names
 from ..classifier import SoftmaxRegressionClassifier
-from ..functional import logsumexp
+from ..functional import check_weight, logsumexp, scale_weight
 from ..sparse_rows import check_indices
 from ..targets import check_labels, check_sample_weight, is_proba
 from . import CALIBRATORS, Calibrator
@@ -187,7 +188,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         routed = self._route(estimator, sample_weight, fit_params)
-        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        weight = np.ones(len(y)) if sample_weight is None else scale_weight(sample_weight)[0]
         report = CrossEntropies()
         if self._is_prefit(estimator):
             classes = fitted_classes(estimator)
@@ -363,6 +364,25 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         logits = self.decision_function(X)
         return self.classes_[logits.argmax(axis=1) if logits.ndim == 2 else (logits > 0).astype(int)]
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame, list}
+            What the classifier takes.
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        accuracy : float
+            Between 0 and 1; greater is better.
+        """
+        predicted = self.predict(X)
+        weight = None if sample_weight is None else scale_weight(check_weight(sample_weight, len(predicted)))[0]
+        return float(accuracy_score(y, predicted, sample_weight=weight))
 
     def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
         tags = super().__sklearn_tags__()

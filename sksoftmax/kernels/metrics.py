@@ -12,6 +12,8 @@ import numpy as np
 
 from ._compile import kernel
 
+_SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
+
 
 @kernel(fastmath={"reassoc", "contract"})
 def find_no_distribution(proba, tolerance):
@@ -96,7 +98,10 @@ def divergences(rows, others, out):
         for k in range(rows.shape[1]):
             p, q = np.float64(rows[i, k]), np.float64(others[i, k])
             if p > 0.0:
-                total += p * np.log(p / q) if q > 0.0 else np.inf
+                if q >= _SMALLEST_NORMAL:
+                    total += p * np.log(p / q)
+                else:  # the quotient may be beyond all numbers
+                    total += p * (np.log(p) - np.log(q)) if q > 0.0 else np.inf
         # Rows sum to one only within rounding, so that the sum may come out below zero by as much.
         out[i] = max(total, 0.0)
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d
 
-from ..functional import check_proba
-from ._inputs import check_classes, check_predictions, check_weight, encode, is_table, name_columns, sorted_classes
+from ..functional import check_proba, check_weight
+from ._inputs import check_classes, check_predictions, encode, is_table, name_columns, normalise, sorted_classes
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,8 @@ def check_decisions(
         raise ValueError(f"y_true and y_pred have different numbers of rows: {n_rows} and {len(y)}.")
     _, decided = encode(y, classes, None, name="y_pred")
     weight = check_weight(sample_weight, n_rows)
-    if not weight.all():
-        kept = weight > 0
-        decided, weight = decided[kept], weight[kept]
-        indices, target = (None if a is None else a[kept] for a in (indices, target))
-    return Decisions(classes, decided, indices, target, weight / weight.sum())
+    weight, decided, indices, target = normalise(weight, decided, indices, target)
+    return Decisions(classes, decided, indices, target, weight)
 
 
 def _all_classes(truth: NDArray, decided: NDArray) -> NDArray:
@@ -144,9 +141,8 @@ def _all_classes(truth: NDArray, decided: NDArray) -> NDArray:
     new = [label for label in others.tolist() if label not in known]
     if not new:
         return own
-    if others.dtype.kind == "f" and any(label % 1 for label in new):
-        raise ValueError(
-            "y_pred must hold decided labels in one dimension, or rows of class probabilities in two; "
-            f"got {next(label for label in new if label % 1)!r}."
-        )
-    return sorted_classes([*known, *new], np.result_type(own, others))
+    dtype = np.result_type(own, others)
+    if dtype.kind == "f" and own.dtype.kind in "iu" and others.dtype.kind in "iu":
+        # Signed and unsigned ones of 64 bits: float64, which NumPy takes, would merge large labels.
+        dtype = np.dtype(np.uint64 if min(*known, *new) >= 0 else object)
+    return sorted_classes([*known, *new], dtype)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d
 
-from ..functional import PROBA_TOLERANCE, check_proba
+from ..functional import PROBA_TOLERANCE, as_floats, check_proba, check_weight, scale_weight
 from ..kernels import metrics as kernels
 
 # A table of class indices by label is made for integers, if it is at most this much longer than there are rows.
@@ -159,11 +159,8 @@ def check_predictions(
         if len(y) != n_rows:
             raise ValueError(f"y_true and y_proba have different numbers of rows: {len(y)} and {n_rows}.")
         classes, indices = encode(y, classes, n_classes)
-    if not weight.all():
-        kept = weight > 0
-        proba, weight = proba[kept], weight[kept]
-        indices, target = (None if a is None else a[kept] for a in (indices, target))
-    return Predictions(classes, proba, indices, target, weight / weight.sum())
+    weight, proba, indices, target = normalise(weight, proba, indices, target)
+    return Predictions(classes, proba, indices, target, weight)
 
 
 def check_rows(proba: ArrayLike, name: str) -> NDArray:
@@ -186,10 +183,10 @@ def is_table(y: Any) -> bool:
 
 def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArray:
     """Return (n_rows, n_classes) probabilities or logits, checked; one column is the second of two unless it is alone."""
-    given = np.asarray(y_proba)
-    if given.dtype.kind not in "fiub" or given.ndim not in (1, 2):
-        raise ValueError(f"y_proba must be numbers, a column a class; got shape {given.shape} of dtype {given.dtype}.")
-    proba = np.ascontiguousarray(given, dtype=given.dtype if given.dtype == np.float32 else np.float64)
+    given = as_floats(y_proba, "y_proba")
+    if given.ndim not in (1, 2):
+        raise ValueError(f"y_proba must be numbers, a column a class; got shape {given.shape}.")
+    proba = np.ascontiguousarray(given)
     if len(proba) == 0:
         raise ValueError("y_proba has no rows.")
     if proba.ndim == 1 or (proba.shape[1] == 1 and not alone):
@@ -208,19 +205,19 @@ def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArra
     raise ValueError(f"y_proba {fault}.")
 
 
-def check_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
-    """Return the rows' weights, ones if there are none, not scaled."""
-    if sample_weight is None:
-        return np.ones(n_rows)
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (n_rows,):
-        raise ValueError(f"sample_weight must have shape ({n_rows},), got {weight.shape}.")
-    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
-    if len(bad):
-        raise ValueError(f"sample_weight must be finite and non-negative, got {weight[bad[0]]} in row {bad[0]}.")
-    if not weight.any():
-        raise ValueError("sample_weight must not be zero throughout.")
-    return weight
+def normalise(weight: NDArray[np.float64], *arrays: Any) -> tuple[Any, ...]:
+    """Return the rows of the arrays, None among them, that have weight, and before them their weights, summing to one.
+
+    Weights may be so different that the least are nothing beside the sum: their rows are left out, too.
+    """
+    weight, _ = scale_weight(weight)
+    if weight.all():
+        weight = weight / weight.sum()
+    while not weight.all():
+        kept = weight > 0
+        weight, arrays = weight[kept], tuple(None if array is None else array[kept] for array in arrays)
+        weight = weight / weight.sum()
+    return weight, *arrays
 
 
 def check_classes(labels: ArrayLike) -> NDArray:
@@ -248,8 +245,15 @@ def encode(
     y: NDArray, classes: NDArray | None, n_classes: int | None, name: str = "y_true"
 ) -> tuple[NDArray, NDArray[np.int32]]:
     """Return the label of each column and each row's column; if classes are not given, there must be n_classes of them."""
-    if y.dtype.kind == "f" and np.isnan(y).any():
-        raise ValueError(f"{name} must hold labels, got NaN in row {np.flatnonzero(np.isnan(y))[0]}.")
+    if y.dtype.kind == "f":
+        if np.isnan(y).any():
+            raise ValueError(f"{name} must hold labels, got NaN in row {np.flatnonzero(np.isnan(y))[0]}.")
+        if classes is None and (fractions := np.flatnonzero(y != np.floor(y))).size:
+            # As scikit-learn has it: numbers with fractions are targets of a regression, unless labels name them.
+            raise ValueError(
+                f"{name} must hold labels in one dimension, or rows of class probabilities in two; got the fraction "
+                f"{y[fractions[0]]} in row {fractions[0]}."
+            )
     if y.dtype.kind in "iub" and (classes is None or classes.dtype.kind in "iub"):
         lowest = int(y.min())
         if int(y.max()) - lowest < _LONGEST_TABLE + len(y):
@@ -268,10 +272,12 @@ def _encode_integers(
     y: NDArray, lowest: int, classes: NDArray | None, n_classes: int | None, name: str
 ) -> tuple[NDArray, NDArray[np.int32]]:
     """Do as ``encode`` by a table, without sorting."""
-    offset = y.astype(np.int64) - lowest if lowest != 0 or y.dtype.kind == "b" else y
+    # Modulo 2^64, which is right for labels of any integer dtype, those above 2^63 too.
+    offset = np.subtract(y, y.min(), dtype=np.int64, casting="unsafe") if lowest or y.dtype.kind != "i" else y
     size = int(offset.max()) + 1
     if classes is None:
-        classes = (np.flatnonzero(np.bincount(offset, minlength=size)) + lowest).astype(y.dtype)
+        present = np.flatnonzero(np.bincount(offset, minlength=size))
+        classes = np.array([lowest + k for k in present.tolist()], dtype=y.dtype)
         _check_count(classes, n_classes)
     table = np.full(size, -1, dtype=np.int32)
     # Python's integers: a table of int8 labels may start where their difference would overflow.

@@ -232,10 +232,13 @@ def aurc_loss(
     mass, hits, _ = _by_confidence(given)
     errors = np.maximum(mass - hits, 0.0)
     after = np.cumsum(mass)
-    before, errors_before = after - mass, np.cumsum(errors) - errors
+    before, errors_before = np.append(0.0, after[:-1]), np.append(0.0, np.cumsum(errors)[:-1])
     # Within a group of equal confidence errors grow linearly: (e0 + (c - c0) e / m) / c integrates to this.
     rate = errors / mass
-    grown = np.log(after[1:] / before[1:]) * (errors_before[1:] - before[1:] * rate[1:])
+    with np.errstate(over="ignore"):
+        growth = after[1:] / before[1:]
+    growth = np.where(growth < np.inf, np.log(growth), np.log(after[1:]) - np.log(before[1:]))
+    grown = growth * (errors_before[1:] - before[1:] * rate[1:])
     return float(errors.sum() + grown.sum())
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import rel_entr
 
 from ..kernels import metrics as kernels
 from ._decisions import check_decisions
@@ -122,7 +121,9 @@ def jensen_shannon_divergence(proba: ArrayLike, other: ArrayLike, *, unit: Unit 
     array([1., 0.])
     """
     rows, others = _pair(proba, other)
-    middle = (rows + others) / 2
+    total = rows + others
+    # Half of the least number there is would be zero.
+    middle = np.maximum(total / 2, np.minimum(total, np.finfo(total.dtype).smallest_subnormal))
     return in_unit((_divergence(rows, middle) + _divergence(others, middle)) / 2, unit)
 
 
@@ -288,5 +289,8 @@ def mutual_information_score(
     0.0
     """
     joint = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).confusion()
-    independent = np.outer(joint.sum(axis=1), joint.sum(axis=0))
-    return in_unit(max(float(rel_entr(joint, independent).sum()), 0.0), unit)
+    rows, columns = np.nonzero(joint)
+    mass = joint[rows, columns]
+    # One after the other: the product of two small shares may be zero.
+    ratio = mass / joint.sum(axis=1)[rows] / joint.sum(axis=0)[columns]
+    return in_unit(max(float(mass @ np.log(ratio)), 0.0), unit)

@@ -120,9 +120,13 @@ def roc_auc_ovr_score(
         raise ValueError(f"average must be 'macro' or None, got {average!r}.")
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
     areas = np.empty(given.n_classes)
-    for k in range(given.n_classes):
+    # Of two classes one order tells both. That of the second one's probabilities, as scikit-learn has it: where these are
+    # tiny, those of the first one round to one and are equal.
+    for k in range(given.n_classes) if given.n_classes != 2 else [1]:
         share = (given.labels == k) if given.target is None else given.target[:, k]
         areas[k] = _area(given.proba[:, k], given.weight * share, given.weight * (1.0 - share))
+    if given.n_classes == 2:
+        areas[0] = areas[1]
     defined = ~np.isnan(areas)
     if average is None:
         return areas

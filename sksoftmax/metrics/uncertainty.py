@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
+from ..functional import check_weight, scale_weight
 from ._inputs import check_predictions
 from ._options import RandomState, check_confidence_level, check_count, check_option, make_generator
 
@@ -137,7 +138,7 @@ def bootstrap(
         return float(values[0] if other is None else values[0] - values[1])
 
     n_rows = len(np.asarray(y_proba))
-    weight = np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weight, _ = scale_weight(check_weight(sample_weight, n_rows))
     statistic, rng = figure(weight), make_generator(random_state)
     draws = (_draw_counts(rng, weight) for _ in range(n_resamples))
     distribution = np.array([figure(counts * weight) for counts in draws])
