@@ -216,6 +216,19 @@ def test_a_class_that_is_never_decided_has_no_region(iris):
     assert [region is None for region in display.regions_] == [False, True, False]
 
 
+def test_a_majority_hides_no_rare_class(rng):
+    """Rarer classes are drawn above, more opaque and larger."""
+    y = np.repeat([0, 1, 2], [30, 4000, 300])
+    display = SimplexDisplay.from_predictions(y, rng.dirichlet(np.ones(3), size=len(y)), class_names=["rare", "many", "some"])
+    rare, many, some = display.points_
+    assert rare.get_zorder() > some.get_zorder() > many.get_zorder()
+    assert rare.get_alpha() > some.get_alpha() > many.get_alpha()
+    assert rare.get_sizes()[0] > some.get_sizes()[0] > many.get_sizes()[0]
+    assert [text.get_text() for text in display.legend_.get_texts()] == ["rare", "many", "some"]
+    drawn = SimplexDisplay.from_predictions(y, rng.dirichlet(np.ones(3), size=len(y)), scatter_kwargs={"alpha": 0.5}).points_
+    assert {points.get_alpha() for points in drawn} == {0.5}
+
+
 def test_simplex_bad_input(digits, iris):
     clf, X, y = digits
     with pytest.raises(ValueError, match="exactly three classes, got 10 columns"):

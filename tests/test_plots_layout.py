@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from sksoftmax.metrics import ScoreDecomposition
-from sksoftmax.plots import CoefficientDisplay, ReliabilityDisplay, RiskCoverageDisplay, ScoreDecompositionDisplay
+from sksoftmax.plots import (
+    CoefficientDisplay,
+    ReliabilityDisplay,
+    RiskCoverageDisplay,
+    ScoreDecompositionDisplay,
+    SimplexDisplay,
+)
 
 matplotlib.use("Agg")
 LONG = "a class whose name is far longer than the panel that it heads"
@@ -153,3 +159,18 @@ def test_coefficients_fit_a_screen(n_classes, image_shape):
     assert_texts_are_apart_and_inside(display.figure_)
     assert max(display.figure_.get_size_inches()) <= 12
     assert min(box(display.ax_[0]).size) / display.figure_.dpi > (0.5 if image_shape else 1.2)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# triangles
+
+
+@pytest.mark.parametrize("n_axes", [1, 4])
+def test_names_of_triangles_are_inside(plt, n_axes):
+    y, proba = predictions(3)
+    names = [f"{LONG} {k}" for k in range(3)]
+    axes = [None] if n_axes == 1 else plt.subplots(2, 2)[1].flat
+    for ax in axes:
+        display = SimplexDisplay.from_predictions(y, proba, name="SoftmaxRegressionClassifier", class_names=names, ax=ax)
+    assert_texts_are_apart_and_inside(display.figure_)
+    assert (display.legend_ is None) == (n_axes == 4)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._optional import import_optional
 from ..metrics._inputs import check_predictions
-from ._drawing import BLUE, GREEN, GREY, VERMILION, fade, name_of, one_axes, predict
+from ._drawing import BLUE, GREEN, GREY, NARROWER, VERMILION, fade, fit_text, name_of, one_axes, predict, shorten, width_of
 
 COLORS = (BLUE, VERMILION, GREEN)
 MARKERS = ("o", "^", "s")
@@ -23,7 +23,8 @@ class SimplexDisplay:
     """Each row a point in a triangle whose corners are certainty of one of three classes, coloured by the true class.
 
     Made by ``from_estimator`` or ``from_predictions``. The regions are decisions: the class of largest probability, or the one
-    of least expected cost. A point in a region of another colour is a mistake.
+    of least expected cost. A point in a region of another colour is a mistake. Points of frequent classes are fainter, and rare
+    classes are drawn above them.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class SimplexDisplay:
         Their names.
     cost : array-like of shape (3, 3), default=None
         What deciding a column costs where a row is true; by default each mistake costs one.
-    estimator_name : str, default=None
+    name : str, default=None
         The title.
 
     Attributes
@@ -64,13 +65,13 @@ class SimplexDisplay:
         y_true: ArrayLike,
         classes: ArrayLike,
         cost: ArrayLike | None = None,
-        estimator_name: str | None = None,
+        name: str | None = None,
     ) -> None:
         self.proba = proba
         self.y_true = y_true
         self.classes = classes
         self.cost = cost
-        self.estimator_name = estimator_name
+        self.name = name
 
     @classmethod
     def from_estimator(
@@ -82,7 +83,7 @@ class SimplexDisplay:
         cost: ArrayLike | None = None,
         name: str | None = None,
         ax: Any = None,
-        **kwargs: Any,
+        scatter_kwargs: dict[str, Any] | None = None,
     ) -> SimplexDisplay:
         """Draw an estimator's probabilities.
 
@@ -92,7 +93,7 @@ class SimplexDisplay:
             Fitted.
         X : {array-like, sparse matrix} of shape (n_rows, n_features)
         y : array-like of shape (n_rows,)
-        cost, ax, **kwargs
+        cost, ax, scatter_kwargs
             As for ``from_predictions``.
         name : str, default=None
             The title; by default the estimator's class.
@@ -107,7 +108,8 @@ class SimplexDisplay:
             The estimator is not fitted; bad input; other than three classes.
         """
         proba, classes = predict(estimator, X)
-        return cls.from_predictions(y, proba, labels=classes, cost=cost, name=name_of(estimator, name), ax=ax, **kwargs)
+        options: dict[str, Any] = {"labels": classes, "cost": cost, "name": name_of(estimator, name)}
+        return cls.from_predictions(y, proba, ax=ax, scatter_kwargs=scatter_kwargs, **options)
 
     @classmethod
     def from_predictions(
@@ -120,7 +122,7 @@ class SimplexDisplay:
         cost: ArrayLike | None = None,
         name: str | None = None,
         ax: Any = None,
-        **kwargs: Any,
+        scatter_kwargs: dict[str, Any] | None = None,
     ) -> SimplexDisplay:
         """Draw predicted probabilities.
 
@@ -137,7 +139,7 @@ class SimplexDisplay:
             What deciding a column costs where a row is true; by default each mistake costs one.
         name : str, default=None
             The title.
-        ax, **kwargs
+        ax, scatter_kwargs
             As for ``plot``.
 
         Returns
@@ -155,17 +157,19 @@ class SimplexDisplay:
         if cost is not None and (np.shape(cost) != (3, 3) or not np.isfinite(np.asarray(cost, dtype=np.float64)).all()):
             raise ValueError(f"cost must be 3 x 3 finite numbers, got {cost!r}.")
         names = given.classes if class_names is None else np.asarray(class_names)
-        display = cls(proba=given.proba, y_true=given.labels, classes=names, cost=cost, estimator_name=name)
-        return display.plot(ax=ax, **kwargs)
+        display = cls(proba=given.proba, y_true=given.labels, classes=names, cost=cost, name=name)
+        return display.plot(ax=ax, scatter_kwargs=scatter_kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> SimplexDisplay:
+    def plot(self, ax: Any = None, *, name: str | None = None, scatter_kwargs: dict[str, Any] | None = None) -> SimplexDisplay:
         """Draw the triangle.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             By default those of a new figure.
-        **kwargs
+        name : str, default=None
+            In place of the display's.
+        scatter_kwargs : dict, default=None
             For ``Axes.scatter``.
 
         Returns
@@ -189,35 +193,51 @@ class SimplexDisplay:
             )
             self.regions_.append(polygon if polygon is None else self.ax_.add_patch(polygon))
         self.ax_.add_patch(patches.Polygon(CORNERS, fill=False, edgecolor=GREY))
-        self._draw_points(kwargs)
-        self._label()
+        self._draw_points(scatter_kwargs or {})
+        self._label(self.name if name is None else name)
         return self
 
-    def _draw_points(self, kwargs: dict[str, Any]) -> None:
+    def _draw_points(self, scatter_kwargs: dict[str, Any]) -> None:
         places = np.asarray(self.proba, dtype=np.float64) @ CORNERS
         labels = np.asarray(self.y_true)
-        size = _point_size(len(labels))
+        n_rows = np.bincount(labels, minlength=3)
+        above = np.argsort(np.argsort(-n_rows, kind="stable"), kind="stable")  # a rarer class is drawn above
+        smaller = min(1.0, width_of(self.ax_) / 3.5)
         self.points_: list[Any] = []
         for k, (color, marker) in enumerate(zip(COLORS, MARKERS, strict=True)):
-            style = {"color": color, "marker": marker, "s": size, "alpha": 0.75, "linewidths": 0, "zorder": 3, "clip_on": False}
+            style = {"color": color, "marker": marker, "s": smaller * _point_size(n_rows[k]), "alpha": _alpha(n_rows[k])}
+            style |= {"linewidths": 0.4, "edgecolors": "white", "zorder": 3 + 0.1 * above[k], "clip_on": False}
             x, y = places[labels == k].T
-            self.points_.append(self.ax_.scatter(x, y, **{**style, "label": str(np.asarray(self.classes)[k]), **kwargs}))
+            label = str(np.asarray(self.classes)[k])
+            self.points_.append(self.ax_.scatter(x, y, **{**style, "label": label, **scatter_kwargs}))
 
-    def _label(self) -> None:
-        names = [str(name) for name in np.asarray(self.classes)]
-        for (x, y), name, color, away in zip(CORNERS, names, COLORS, (-0.05, -0.05, 0.04), strict=True):
-            align = {"ha": "center", "va": "bottom" if away > 0 else "top"}
-            self.ax_.text(x, y + away, name, color=color, fontweight="bold", **align)
-        self.ax_.set(xlim=(-0.08, 1.08), ylim=(-0.14, 0.97), aspect="equal")
+    def _label(self, name: str | None) -> None:
+        width = width_of(self.ax_)
+        font_size = 10 if width > NARROWER else 7
+        names = [fit_text(name, 0.34 * width, font_size, 2 if width > NARROWER else 1) for name in np.asarray(self.classes)]
+        # Names of the lower corners begin and end there, so that they stay inside.
+        corners = (((-0.06, -0.04), "left", "top"), ((1.06, -0.04), "right", "top"), ((0.5, 0.9), "center", "bottom"))
+        for (place, across, upright), name_, color in zip(corners, names, COLORS, strict=True):
+            self.ax_.text(*place, name_, color=color, fontweight="bold", fontsize=font_size, ha=across, va=upright)
+        self.ax_.set(xlim=(-0.08, 1.08), ylim=(-0.18 if width > NARROWER else -0.3, 1.04), aspect="equal")
         self.ax_.set_axis_off()
-        enlarged = np.sqrt(40 / _point_size(np.size(self.y_true)))
-        self.ax_.legend(title="true class", loc="upper right", frameon=False, markerscale=enlarged)
-        if self.estimator_name is not None:
-            self.ax_.set_title(self.estimator_name)
+        self.legend_ = None
+        if width > NARROWER:  # in narrow axes the corners tell the colours
+            handles = [self.ax_.scatter([], [], s=36, color=c, marker=m) for c, m in zip(COLORS, MARKERS, strict=True)]
+            short = [fit_text(name, 0.2 * width, 8.3) for name in np.asarray(self.classes)]
+            options = {"loc": "upper right", "bbox_to_anchor": (1.04, 1.0), "frameon": False, "fontsize": "small"}
+            self.legend_ = self.ax_.legend(handles, short, title="true class", title_fontsize="small", **options)
+        if name is not None:
+            self.ax_.set_title(shorten(name, width, 1.2 * font_size), fontsize=1.2 * font_size)
 
 
 def _point_size(n_rows: int) -> float:
-    return float(np.clip(6000 / max(n_rows, 1), 5, 28))
+    return float(np.clip(6000 / max(n_rows, 1), 8, 36))
+
+
+def _alpha(n_rows: int) -> float:
+    """Return how opaque points are: where a thousand lie upon each other, less."""
+    return float(np.clip(10 / max(n_rows, 1) ** 0.5, 0.15, 0.85))
 
 
 def _region(cost: NDArray[np.float64], decided: int) -> NDArray[np.float64]:
