@@ -98,6 +98,7 @@ def test_blocks_that_are_not_worth_their_memory_are_a_basis_and_spectra():
     assert bound(solver, 256) + STEP_BYTES + matrices < block_bytes(256) / 4
 
 
+@pytest.mark.slow
 def test_block_lbfgs_holds_one_matrix_a_class():
     """The blocks of all classes are made twice here, after six and after twelve iterations."""
     solver = BlockLBFGS(memory=MEMORY)

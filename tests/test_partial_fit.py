@@ -262,7 +262,7 @@ print(1024 * (max(peak) - before))
 """
 
 
-@pytest.mark.large
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident memory is read from Linux's /proc")
 @pytest.mark.parametrize("kind", ["memmap", "csr"])
 def test_fit_neither_loads_nor_copies_rows(kind, tmp_path):
