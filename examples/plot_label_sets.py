@@ -3,9 +3,10 @@ Sets of labels with a promised coverage, by MAPIE
 =================================================
 
 Instead of one class, a set that holds the true one in 90 of 100 cases: conformal prediction, for which MAPIE is the library
-(``pip install mapie``). It takes any fitted classifier, and our calibrated ones too. The promise should hold whatever the
-probabilities. But where a classifier is so sure of itself that probabilities round to 1, as naive Bayes is, there is no
-threshold left to set: its sets are all classes, or too few of them. Calibrated first, they are small and keep the promise.
+(``pip install "sksoftmax[examples]"``). It takes any fitted classifier, and our calibrated ones too. The promise should hold
+whatever the probabilities. But where a classifier is so sure of itself that probabilities round to 1, as naive Bayes is,
+there is no threshold left to set: its sets are all classes, or too few of them. Calibrated first, they are small and keep
+the promise.
 
 The score "lac" takes every class whose probability exceeds a threshold; "aps" adds classes up until a sum is reached, the
 last one included, and so covers more than it promises.
@@ -16,6 +17,7 @@ Run as a script, it does the same on images of clothes with ``--data fashion-mni
 from __future__ import annotations
 
 import argparse
+from types import ModuleType
 
 import numpy as np
 from _fashion_mnist import load_fashion_mnist
@@ -69,9 +71,8 @@ SCORES = ["lac", "aps"]
 # -----------------
 
 
-def coverage_and_size(classifier, conformal: Part, test: Part, score: str) -> tuple[NDArray, NDArray]:
+def coverage_and_size(mapie: ModuleType, classifier, conformal: Part, test: Part, score: str) -> tuple[NDArray, NDArray]:
     """Return for each level the share of sets that hold the true class, and their mean size."""
-    mapie = import_optional("mapie.classification", purpose="Sets of labels")
     sets = mapie.SplitConformalClassifier(classifier, confidence_level=LEVELS, conformity_score=score, random_state=0)
     sets.conformalize(*conformal)
     X, y = test
@@ -89,13 +90,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
     parser.add_argument("--data", choices=DATA, default="digits")
     arguments = parser.parse_args()
+    try:
+        mapie = import_optional("mapie.classification", purpose="This example", extra="examples")
+    except ImportError as error:
+        raise SystemExit(str(error)) from None
     fit, conformal, test = DATA[arguments.data]()
     print(f"{arguments.data}: {len(fit[1]):,} rows to fit, {len(conformal[1]):,} to conformalize, {len(test[1]):,} to test\n")
     print(f"{'classifier':25}{'':5}" + "".join(f"{f'{level:.0%}: coverage, size':>24}" for level in LEVELS))
     for name, classifier in CLASSIFIERS.items():
         classifier.fit(*fit)
         for score in SCORES:
-            coverage, size = coverage_and_size(classifier, conformal, test, score)
+            coverage, size = coverage_and_size(mapie, classifier, conformal, test, score)
             cells = (f"{c:17.3f}{s:7.2f}" for c, s in zip(coverage, size, strict=True))
             print(f"{name:25}{score:5}" + "".join(cells))
 

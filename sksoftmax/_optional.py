@@ -9,7 +9,7 @@ import importlib
 from types import ModuleType
 
 
-def import_optional(name: str, *, purpose: str) -> ModuleType:
+def import_optional(name: str, *, purpose: str, extra: str | None = None) -> ModuleType:
     """Return the module called name.
 
     Parameters
@@ -18,6 +18,8 @@ def import_optional(name: str, *, purpose: str) -> ModuleType:
         Dotted module name, e.g. ``"matplotlib.pyplot"``.
     purpose : str
         What needs it; the error begins with this.
+    extra : str or None
+        The package's extra that brings it, if one does.
 
     Raises
     ------
@@ -34,4 +36,5 @@ def import_optional(name: str, *, purpose: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         package = name.partition(".")[0]
-        raise ImportError(f"{purpose} needs {package}, which is not installed: pip install {package}") from error
+        wanted = package if extra is None else f'"sksoftmax[{extra}]"'
+        raise ImportError(f"{purpose} needs {package}, which is not installed: pip install {wanted}") from error

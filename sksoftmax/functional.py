@@ -1,6 +1,4 @@
-r"""Softmax, log-softmax, log-sum-exp and cross-entropy on plain arrays: the kernels' public face.
-
-What lives here: validation of arrays, and functions of logits. What doesn't: probabilities as input (``metrics``), models.
+r"""Softmax, log-softmax, log-sum-exp and cross-entropy of arrays of logits; of probabilities, see ``sksoftmax.metrics``.
 
 Conventions
 -----------

@@ -1,7 +1,7 @@
-"""scikit-learn scorers of the metrics: they survive folds that lack a class, take soft targets and honour weights.
+"""Scorers: ``sksoftmax.metrics`` as ``scoring=`` of scikit-learn; they survive folds that lack a class and take soft targets.
 
-What lives here: ``make_scorer``, a scorer for each row of ``METRICS`` under the name that scikit-learn would give it, and the
-factories of those that take options. What doesn't: the figures (``metrics``).
+``SCORERS`` has one a metric under the name that scikit-learn would give it, each an attribute too, as
+``sksoftmax.scorers.neg_cross_entropy``; ``make_scorer`` makes those with options. All honour ``sample_weight``.
 
 A scorer reads ``classes_`` from the estimator, so that columns mean what they mean there whichever classes a fold holds. Those
 that need logits ask for ``predict_log_proba``, which estimators that know their logits compute from these; others are asked for
@@ -159,12 +159,12 @@ def make_scorer(metric: str, **options: Any) -> Scorer:
     0.5
     """
     if metric not in METRICS:
-        raise ValueError(f"There is no metric {metric!r}; there are {', '.join(METRICS)}.")
+        raise ValueError(f"sksoftmax.metrics.METRICS has no {metric!r}; it has {', '.join(sorted(METRICS))}.")
     parameters = inspect.signature(METRICS[metric].function).parameters
     allowed = [name for name in parameters if name not in _GIVEN]
     for name in options:
         if name not in allowed:
-            raise ValueError(f"A scorer of {metric} has no option {name!r}; it has {', '.join(allowed) or 'none'}.")
+            raise ValueError(f"A scorer of {metric} has no option {name!r}; it has {', '.join(sorted(allowed)) or 'none'}.")
     return Scorer(metric, {**options, **{k: v for k, v in _default_options(metric).items() if k not in options}})
 
 
@@ -228,7 +228,7 @@ SCORERS: dict[str, Scorer] = {scorer_name(metric): make_scorer(metric) for metri
 def __getattr__(name: str) -> Scorer:
     if name in SCORERS:
         return SCORERS[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; scorers are {', '.join(SCORERS)}.")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; scorers are {', '.join(sorted(SCORERS))}.")
 
 
 def __dir__() -> list[str]:

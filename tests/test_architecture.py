@@ -179,3 +179,20 @@ def test_a_name_that_is_not_there():
     with pytest.raises(AttributeError, match=r"module 'sksoftmax' has no attribute 'metric'"):
         _ = sksoftmax.metric
     assert not hasattr(sksoftmax, "METRICS")
+
+
+@pytest.mark.parametrize("name", ["sksoftmax", *(f"sksoftmax.{name}" for name in PUBLIC), "sksoftmax.solvers.schedules"])
+def test_public_modules_speak_to_their_users(name):
+    text = importlib.import_module(name).__doc__
+    assert "What lives here" not in text
+    assert len(text.splitlines()) >= 3  # more than one sentence
+
+
+def test_an_example_without_its_library_ends_in_one_line():
+    """Before it prints anything, whether or not the library is there."""
+    example = ROOT.parent / "examples" / "plot_label_sets.py"
+    code = "import runpy, sys; sys.modules['mapie'] = None; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT.parent}{os.pathsep}{example.parent}"}
+    done = subprocess.run([sys.executable, "-c", code, str(example)], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == 'This example needs mapie, which is not installed: pip install "sksoftmax[examples]"\n'

@@ -172,8 +172,8 @@ def test_missing_classes_need_labels(make_predictions):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "topclass"}, "kind must be one of 'top_label', 'class_wise', got 'topclass'"),
-        ({"strategy": "kmeans"}, "strategy must be one of 'uniform', 'quantile', got 'kmeans'"),
+        ({"kind": "topclass"}, "kind must be one of 'class_wise', 'top_label', got 'topclass'"),
+        ({"strategy": "kmeans"}, "strategy must be one of 'quantile', 'uniform', got 'kmeans'"),
         ({"norm": 1}, "norm must be one of 'l1', 'l2', 'max', got 1"),
         ({"n_bins": 0}, "n_bins must be an integer of at least 1, got 0"),
         ({"n_bins": 2.5}, "n_bins must be an integer of at least 1, got 2.5"),

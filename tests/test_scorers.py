@@ -282,7 +282,7 @@ def test_options(problem):
 def test_mistakes_are_named(problem):
     X, y, _ = problem
     clf = SoftmaxRegressionClassifier().fit(X, y)
-    with pytest.raises(ValueError, match="no metric 'log_loss'; there are cross_entropy_loss"):
+    with pytest.raises(ValueError, match="METRICS has no 'log_loss'; it has accuracy_score, aurc_loss"):
         make_scorer("log_loss")
     with pytest.raises(ValueError, match="top_k_accuracy_score has no option 'n'; it has k"):
         make_scorer("top_k_accuracy_score", n=3)

@@ -348,3 +348,15 @@ def test_spectra_serve_pixels_that_are_nearly_always_zero(C):
     clf = SoftmaxRegressionClassifier(C=C, solver=solver, max_iter=120).fit(X / 16, y)
     best = SoftmaxRegressionClassifier(C=C, solver="newton-cholesky", tol=1e-8).fit(X / 16, y)
     assert clf.solution_.value <= best.solution_.value + 2e-7
+
+
+@pytest.mark.parametrize("solver", ["newton-cholesky", "sgd"])
+def test_a_solution_of_any_size_is_shown_in_three_lines(solver):
+    rng = np.random.RandomState(0)
+    clf = SoftmaxRegressionClassifier(solver=solver, max_iter=40, tol=None if solver == "sgd" else 1e-4)
+    shown = repr(clf.fit(rng.normal(size=(200, 90)), rng.randint(30, size=200)).solution_)
+    assert shown.startswith("Solution(converged=True, n_iter=")
+    assert f"message={clf.solution_.message!r}" in shown
+    assert "params=<2730 numbers>" in shown
+    assert len(shown.splitlines()) == 3
+    assert len(shown) < 300

@@ -235,7 +235,7 @@ def test_parameters_out_of_range_say_so(params, make_problem):
 
 def test_an_unknown_schedule_names_the_known_ones(make_problem):
     X, y, _ = make_problem()
-    with pytest.raises(ValueError, match="schedule must be one of 'constant', 'invscaling', 'cosine', 'step'"):
+    with pytest.raises(ValueError, match="schedule must be one of 'constant', 'cosine', 'invscaling', 'step'"):
         SoftmaxRegressionClassifier(solver=SGD(schedule="optimal")).fit(X, y)
 
 

@@ -139,7 +139,7 @@ def test_intervals_cover(rng, share):
         (lambda: wilson_interval(0, 0), "n must be a positive number of rows, got 0"),
         (lambda: wilson_interval(1, 2, confidence_level=95), r"confidence_level must be in \(0, 1\), got 95"),
         (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, n_resamples=0), "n_resamples must be an integer"),
-        (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, method="bca"), "method must be one of 'percentile', 'basic'"),
+        (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, method="bca"), "method must be one of 'basic', 'percentile'"),
         (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, confidence_level=1), r"confidence_level must be in \(0, 1\)"),
         (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, [[0.5, 0.6]] * 2), "sum to 1"),
     ],

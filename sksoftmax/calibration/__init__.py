@@ -1,6 +1,8 @@
-"""Calibrators: maps from logits to logits that make probabilities true, a family a file, all behind the contract in ``_base``.
+"""Calibrators: maps from logits to logits that make a classifier's probabilities true.
 
-What lives here: the table ``CALIBRATORS`` of their names.
+Each is an estimator with ``fit(logits, y)``, ``predict_proba(logits)`` and ``transform(logits)``, to be fitted on rows that the
+classifier was not fitted on; ``sksoftmax.CalibratedClassifier(estimator, calibrator)`` does both in one. ``CALIBRATORS``
+has the names that it takes: ``"auto"`` chooses by cross-validation, ``"temperature"`` divides all logits by one number.
 """
 
 from ._base import Calibrator

@@ -1,4 +1,9 @@
-"""Pointwise losses on logits: one a file, all behind the contract in ``_base``, and the table ``LOSSES`` of their names."""
+"""Losses: what ``SoftmaxRegressionClassifier(loss=...)`` minimises, by a name in ``LOSSES`` or as an object with parameters.
+
+``CrossEntropy`` is the default and has label smoothing; ``FocalLoss``, ``LogitAdjusted`` and ``MarginLoss`` change what rows
+count, ``HingeLoss`` is a linear support vector machine, ``CosineSoftmax`` compares directions alone. A loss of one's own is a
+subclass of ``Loss``.
+"""
 
 from ._base import BoundLoss, Loss, Targets
 from .cosine import CosineSoftmax

@@ -1,10 +1,9 @@
-"""Measuring instruments for class probabilities: proper scores, calibration errors, information, decisions.
+"""Metrics of class probabilities: proper scores, calibration errors, information, decisions, and how uncertain they are.
 
-What lives here: the public names, and the table ``METRICS`` from which scikit-learn's scorers are made (``scorers``). What
-doesn't: models.
-
-Every metric is ``metric(y_true, y_proba, *, labels=None, sample_weight=None, …) -> float``. Names end in ``_score`` where
-greater is better, in ``_loss`` or ``_error`` where smaller is. A weight of two is a row that stands there twice.
+Every metric is ``metric(y_true, y_proba, *, labels=None, sample_weight=None, ...) -> float``, with labels or rows of class
+probabilities as the truth. Names end in ``_score`` where greater is better, in ``_loss`` or ``_error`` where smaller is. A
+weight of two is a row that stands there twice. Functions that share a name with one of ``sklearn.metrics`` give its figures.
+``METRICS`` has them all by name, ``sksoftmax.scorers`` as ``scoring=`` of scikit-learn.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ RandomState = int | np.random.RandomState | np.random.Generator | None
 def check_option(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raise a ValueError that names the parameter, unless the value is one of those allowed."""
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, sorted(allowed)))}, got {value!r}.")
 
 
 def check_count(name: str, value: Any) -> None:

@@ -1,6 +1,6 @@
-"""Displays: computed data and how it is drawn, one a file.
+"""Displays of models and their predictions, as scikit-learn's: ``Display.from_estimator(...)`` or ``from_predictions(...)``.
 
-What lives here: the names. What doesn't: anything that computes more than a display shows; matplotlib, until one is drawn.
+They are drawn with matplotlib, which is imported then: ``pip install "sksoftmax[plot]"``.
 """
 
 from .coefficients import CoefficientDisplay

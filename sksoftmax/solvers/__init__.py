@@ -1,7 +1,8 @@
-"""Solvers: one a file, all behind the contract in ``_base``.
+"""Solvers: how ``SoftmaxRegressionClassifier(solver=...)`` minimises, by a name in ``SOLVERS`` or as an object with parameters.
 
-What lives here: the table ``SOLVERS`` of their names, of which ``BATCH_SOLVERS`` and ``STOCHASTIC_SOLVERS`` are parts,
-and ``choose_solver``, the rule behind ``solver="auto"``.
+``BATCH_SOLVERS`` look at all rows in every iteration and differ in speed alone; ``solver="auto"`` takes the one of them that
+should be fastest. ``STOCHASTIC_SOLVERS`` step after each minibatch, have learning rates (``solvers.schedules``) and offer
+``partial_fit``; ``SAGA`` steps after each row. ``Solution``, an estimator's ``solution_``, is what a solver returns.
 """
 
 from . import schedules

@@ -85,6 +85,14 @@ class Solution:
     message: str
     history: tuple[Iteration, ...]
 
+    def __repr__(self) -> str:
+        return (
+            f"Solution(converged={self.converged}, n_iter={self.n_iter}, value={self.value:.6g}, "
+            f"gradient_norm={self.gradient_norm:.3g},\n"
+            f"         message={self.message!r},\n"
+            f"         params=<{len(self.params)} numbers>, history=<{len(self.history)} iterations>)"
+        )
+
 
 class Trace:
     """Collects the history of one solve and asks the callback whether to go on.

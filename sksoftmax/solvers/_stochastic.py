@@ -117,7 +117,7 @@ class StochasticSolver(Solver):
                 if isinstance(value, bool) or not isinstance(value, kind) or not holds(value):
                     raise ValueError(f"{type(self).__name__}: {name} must be {what}, got {value!r}.")
         if not (isinstance(self.schedule, Schedule) or self.schedule in SCHEDULES):
-            names = ", ".join(map(repr, SCHEDULES))
+            names = ", ".join(map(repr, sorted(SCHEDULES)))
             raise ValueError(f"{type(self).__name__}: schedule must be one of {names} or an object, got {self.schedule!r}.")
 
     # -- passes ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Schedules: what the learning rate is multiplied by, step after step.
+"""Schedules: what the learning rate of a stochastic solver is multiplied by, step after step.
 
-What lives here: the ``Schedule`` contract, the schedules and the table ``SCHEDULES`` of their names. What doesn't: the rate
-itself and the rule of a step (``stochastic``).
+``SGD(schedule=...)`` takes a name in ``SCHEDULES`` or an object, as ``InverseScaling(power=0.5)``, whose parameters are
+searched as ``solver__schedule__power``. A schedule of one's own is a subclass of ``Schedule``.
 """
 
 from __future__ import annotations
