@@ -296,6 +296,17 @@ def test_a_prior_that_rules_out_what_occurs_is_refused():
 # information
 
 
+def test_float32_rows_are_measured_in_float64(rng):
+    """Rows that hardly differ: a logarithm of float32 would have no digit of what lies between them."""
+    rows = rng.dirichlet(np.ones(5), size=40)
+    rows, others = (each.astype(np.float32) for each in (rows, 0.999 * rows + 0.0002))
+    wide, wide_others = rows.astype(np.float64), others.astype(np.float64)
+    np.testing.assert_allclose(metrics.entropy(rows), metrics.entropy(wide), rtol=1e-14)
+    given = metrics.kl_divergence(rows, others)
+    np.testing.assert_allclose(given, metrics.kl_divergence(wide, wide_others), rtol=1e-12)
+    assert given.max() < 1e-4
+
+
 def test_identities_of_information(rng):
     truth, belief = rng.dirichlet(np.ones(5), size=(2, 40))
     for unit in ("nats", "bits"):
