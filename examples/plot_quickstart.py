@@ -175,13 +175,13 @@ def draw(problem: Problem, model: Pipeline, output: Path) -> None:
     top, bottom = figure.subfigures(2, 1, height_ratios=heights)
     shown = f"the {n_tiles} surest mistakes" if n_tiles < n_wrong else "the surest mistake first"
     top.suptitle(
-        f"{n_wrong:,} of {len(problem.y_test):,} test images are misclassified, {shown}: predicted / true, probability"
+        f"{n_wrong:,} of {len(problem.y_test):,} test images are misclassified, {shown}: predicted / true and probabilities"
     )
     tiles = top.subplots(n_rows, N_COLUMNS, squeeze=False).ravel()
     for empty in tiles[n_tiles:]:
         empty.set_axis_off()
     MisclassifiedDisplay.from_estimator(
-        model, problem.X_test, problem.y_test, image_shape=shape, n_tiles=n_tiles, ax=tiles[:n_tiles]
+        model, problem.X_test, problem.y_test, image_shape=shape, max_rows=n_tiles, ax=tiles[:n_tiles]
     )
     bottom.suptitle("Coefficients of each class")
     coefficients = bottom.subplots(2, 5)

@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 from scipy.sparse import csr_array
@@ -144,16 +145,18 @@ def test_coefficients_bad_input(digits, options, message):
 
 def test_mistakes_the_surest_first(digits):
     clf, X, y = digits
-    display = MisclassifiedDisplay.from_estimator(clf, X, y, image_shape=(8, 8), n_tiles=7)
+    display = MisclassifiedDisplay.from_estimator(clf, X, y, image_shape=(8, 8), max_rows=7)
     predicted, proba = clf.predict(X), clf.predict_proba(X).max(axis=1)
     wrong = np.flatnonzero(predicted != y)
     rows = wrong[np.argsort(-proba[wrong])][:7]
     np.testing.assert_array_equal(display.rows, rows)
     for ax, image, row in zip(display.ax_, display.images_, rows, strict=True):
         np.testing.assert_array_equal(image.get_array(), X[row].reshape(8, 8))
-        assert ax.get_title().startswith(f"{predicted[row]} / {y[row]}, ")
-        told = ax.get_title().partition(", ")[2]
-        assert proba[row] > 0.995 if told == "> .99" else abs(float(told) - proba[row]) < 0.005 + 1e-9
+        assert ax.get_title().startswith(f"{predicted[row]} / {y[row]}\n")
+        told = ax.get_title().partition("\n")[2].partition(" %")[0]
+        assert float(told) < 100
+        assert float(told) == pytest.approx(100 * proba[row], abs=min(0.51, 10 * (1 - proba[row])))
+    assert len({ax.get_title().partition("\n")[2] for ax in display.ax_}) == 7  # each tells another probability
     assert f"7 of {len(wrong)} mistakes in 1,197 rows" in display.figure_.get_suptitle()
 
 
@@ -163,11 +166,58 @@ def test_mistakes_in_order_of_rows_with_names(rng):
     y, decided = np.array([0, 1, 0, 1, 1]), np.array([0, 0, 0, 0, 0])
     proba = np.where(decided[:, None] == [0, 1], 1.0, 0.0)
     display = MisclassifiedDisplay.from_predictions(
-        y, proba, X, image_shape=(2, 3, 3), class_names=["no", "yes"], order="first", n_tiles=2
+        y, proba, X, image_shape=(2, 3, 3), class_names=["no", "yes"], order="first", max_rows=2
     )
-    assert title_texts(display.ax_) == ["no / yes, 1"] * 2
+    assert title_texts(display.ax_) == ["no / yes\n100 % / 0 %"] * 2
     np.testing.assert_array_equal(display.rows, [1, 3])
     np.testing.assert_array_equal(display.images_[1].get_array(), X[3].reshape(2, 3, 3))
+
+
+def test_images_that_are_arrays_need_no_shape(digits):
+    clf, X, y = digits
+    display = MisclassifiedDisplay.from_predictions(y, clf.predict_proba(X), X.reshape(-1, 8, 8), max_rows=1)
+    np.testing.assert_array_equal(display.images_[0].get_array(), X[display.rows[0]].reshape(8, 8))
+
+
+@pytest.fixture
+def table():
+    """Return rows of three values, of which the last row's second and third are those of the other class."""
+    X = pd.DataFrame({"same": [1.0] * 6, "size": [1.0, 2.0, 1.0, 8.0, 9.0, 1.5], "count": [1, 2, 3, 11, 12, 4]})
+    return X, np.array(["a", "a", "a", "b", "b", "b"]), np.repeat([[0.9, 0.1], [0.2, 0.8], [0.75, 0.25]], [3, 2, 1], axis=0)
+
+
+def test_mistakes_of_a_table_are_listed_by_the_values_that_matter(table):
+    X, y, proba = table
+    display = MisclassifiedDisplay.from_predictions(y, proba, X, n_features=2)
+    assert display.rows.tolist() == [5]
+    assert display.texts == ["size = 1.5, count = 4"]
+    assert [text.get_text() for text in display.texts_] == display.texts
+    told = [text.get_text() for text in display.ax_[0].texts]
+    assert told == ["predicted", "true", "row", "a  75 %", "b  25 %", "size = 1.5, count = 4"]
+    shap = np.zeros(X.shape)
+    shap[5, 2] = -3.0
+    assert MisclassifiedDisplay.from_predictions(y, proba, X, n_features=1, contributions=shap).texts == ["count = 4"]
+    sparse = MisclassifiedDisplay.from_predictions(y, proba, csr_array(X.to_numpy()), n_features=2)
+    assert sparse.texts == ["x1 = 1.5, x2 = 4"]
+
+
+def test_values_matter_by_what_they_add_to_a_linear_model(table):
+    X, y, _ = table
+    model = make_pipeline(StandardScaler(), SoftmaxRegressionClassifier()).fit(X, y)
+    model[-1].coef_ = np.array([[0.0, 1e-3, 1.0]])
+    model[-1].intercept_ = np.array([0.3])
+    display = MisclassifiedDisplay.from_estimator(model, X, y, n_features=1)
+    assert display.texts == ["count = 4"]
+    model[-1].coef_ = np.array([[0.0, 1.0, 1e-3]])
+    assert MisclassifiedDisplay.from_estimator(model, X, y, n_features=1).texts[0].startswith("size = ")
+
+
+def test_texts_are_listed_as_they_are():
+    texts = ["good", "very  good", "bad", "not good"]
+    for X in (texts, np.array(texts), pd.Series(texts)):
+        display = MisclassifiedDisplay.from_predictions([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.7], X)
+        assert display.texts == ["not good"]
+        assert display.images_ == []
 
 
 def test_mistakes_bad_input(digits):
@@ -176,6 +226,10 @@ def test_mistakes_bad_input(digits):
         MisclassifiedDisplay.from_estimator(clf, X, clf.predict(X), image_shape=(8, 8))
     with pytest.raises(ValueError, match="image_shape must be"):
         MisclassifiedDisplay.from_estimator(clf, X, y, image_shape=(8, 7))
+    with pytest.raises(ValueError, match="feature_names must be 64 names, got 1"):
+        MisclassifiedDisplay.from_estimator(clf, X, y, feature_names=["x"])
+    with pytest.raises(ValueError, match="X must be images, texts or a table"):
+        MisclassifiedDisplay.from_predictions(y, clf.predict_proba(X), np.zeros((len(y), 2, 2, 2)))
     with pytest.raises(ValueError, match="y_true must hold labels"):
         MisclassifiedDisplay.from_estimator(clf, X, clf.predict_proba(X), image_shape=(8, 8))
     with pytest.raises(ValueError, match="X and class_names must have 1197 rows and 10 names, got 5 and 10"):

@@ -9,6 +9,7 @@ import pytest
 from sksoftmax.metrics import ScoreDecomposition
 from sksoftmax.plots import (
     CoefficientDisplay,
+    MisclassifiedDisplay,
     ReliabilityDisplay,
     RiskCoverageDisplay,
     ScoreDecompositionDisplay,
@@ -174,3 +175,20 @@ def test_names_of_triangles_are_inside(plt, n_axes):
         display = SimplexDisplay.from_predictions(y, proba, name="SoftmaxRegressionClassifier", class_names=names, ax=ax)
     assert_texts_are_apart_and_inside(display.figure_)
     assert (display.legend_ is None) == (n_axes == 4)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# mistakes
+
+
+@pytest.mark.parametrize("images", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 30])
+def test_mistakes_are_apart_and_inside(images, n_classes):
+    y, proba = predictions(n_classes)
+    X = np.random.default_rng(0).normal(size=(len(y), 16))
+    names = [f"{LONG} {k}" for k in range(n_classes)]
+    feature_names = [f"a feature with a long name {j}" for j in range(16)]
+    shape = {"image_shape": (4, 4)} if images else {"feature_names": feature_names}
+    display = MisclassifiedDisplay.from_predictions(y, proba, X, class_names=names, **shape)
+    assert_texts_are_apart_and_inside(display.figure_)
+    assert max(display.figure_.get_size_inches()) <= 12

@@ -1,7 +1,7 @@
-"""Images that a classifier took for something else.
+"""Rows that a classifier took for something else: images, texts, or values.
 
 What lives here: ``MisclassifiedDisplay``. What doesn't: counts of mistakes, which are
-``sklearn.metrics.ConfusionMatrixDisplay``.
+``sklearn.metrics.ConfusionMatrixDisplay``; rows in words (``_rows``).
 """
 
 from __future__ import annotations
@@ -9,82 +9,103 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..metrics._inputs import check_predictions
 from ..metrics._options import check_count, check_option
-from ._drawing import check_image_shape, panels, predict
+from ._drawing import MAX_INCHES, fit_text, one_axes, panels, predict, shorten, width_of
+from ._rows import as_images, as_texts, linear_contributions, n_rows_of
+
+LINE = 0.22  # inches between lines of a list
+FONT_SIZE = 8.3
 
 
 class MisclassifiedDisplay:
-    """Tiles of wrong predictions, each with "predicted / true, probability".
+    """Wrong predictions with the probabilities of the predicted and of the true class: tiles of images, or a list of rows.
 
-    Made by ``from_estimator`` or ``from_predictions``. The first tile is the mistake that the model was surest of: look
-    there for wrong labels.
+    Made by ``from_estimator`` or ``from_predictions``. The mistake that the model was surest of comes first: look there for
+    wrong labels. Texts are listed as they are, rows of a table by the values that matter most.
 
     Parameters
     ----------
-    images : array-like of shape (n_tiles, height, width) or (n_tiles, height, width, 3)
-    predicted, true : array-like of shape (n_tiles,)
+    predicted, true : array-like of shape (n_shown,)
         Labels.
-    proba : array-like of shape (n_tiles,)
-        Of the predicted class.
-    rows : array-like of shape (n_tiles,)
-        Where the images stand in the data.
+    proba, true_proba : array-like of shape (n_shown,)
+        Of the predicted and of the true class.
+    rows : array-like of shape (n_shown,)
+        Where they stand in the data.
     n_wrong, n_rows : int
         How many mistakes there are, and rows.
+    images : array-like of shape (n_shown, height, width) or (n_shown, height, width, 3), default=None
+        What is drawn as tiles.
+    texts : sequence of str, default=None
+        What is listed if there are no images.
 
     Attributes
     ----------
     ax_ : ndarray of matplotlib Axes
-        One a tile.
+        One a tile, or a single one for the list.
     figure_ : matplotlib Figure
     images_ : list of matplotlib AxesImage
+    texts_ : list of matplotlib Text
+        What the list says of each row.
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.datasets import load_digits, load_wine
     >>> from sksoftmax import SoftmaxRegressionClassifier
     >>> from sksoftmax.plots import MisclassifiedDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> clf = SoftmaxRegressionClassifier().fit(X[:900], y[:900])
-    >>> display = MisclassifiedDisplay.from_estimator(clf, X[900:], y[900:], image_shape=(8, 8), n_tiles=6)
+    >>> display = MisclassifiedDisplay.from_estimator(clf, X[900:], y[900:], image_shape=(8, 8), max_rows=6)
     >>> len(display.images_)
     6
+
+    A table, of which two values a row are told:
+
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> clf = SoftmaxRegressionClassifier().fit(X[::4], y[::4])
+    >>> display = MisclassifiedDisplay.from_estimator(clf, X, y, n_features=2)
+    >>> display.texts[0].count(" = ")
+    2
     """
 
     def __init__(
         self,
         *,
-        images: ArrayLike,
         predicted: ArrayLike,
         true: ArrayLike,
         proba: ArrayLike,
+        true_proba: ArrayLike,
         rows: ArrayLike,
         n_wrong: int,
         n_rows: int,
+        images: ArrayLike | None = None,
+        texts: list[str] | None = None,
     ) -> None:
-        self.images = images
         self.predicted = predicted
         self.true = true
         self.proba = proba
+        self.true_proba = true_proba
         self.rows = rows
         self.n_wrong = n_wrong
         self.n_rows = n_rows
+        self.images = images
+        self.texts = texts
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: ArrayLike, y: ArrayLike, **options: Any) -> MisclassifiedDisplay:
+    def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, **options: Any) -> MisclassifiedDisplay:
         """Draw an estimator's mistakes.
 
         Parameters
         ----------
         estimator : classifier with ``predict_proba``
-            Fitted.
-        X : array-like of shape (n_rows, n_features)
-            Its features are pixels.
+            Fitted. Of a linear one the values that matter are those that speak most for the predicted against the true class.
+        X : array-like or sparse matrix of shape (n_rows, n_features), or sequence of str
+            As for ``from_predictions``.
         y : array-like of shape (n_rows,)
         **options
-            As for ``from_predictions``; ``image_shape`` is needed.
+            As for ``from_predictions``.
 
         Returns
         -------
@@ -96,6 +117,8 @@ class MisclassifiedDisplay:
             The estimator is not fitted; bad input; no mistake.
         """
         proba, classes = predict(estimator, X)
+        if options.get("image_shape") is None and "contributions" not in options:
+            options["contributions"] = linear_contributions(estimator, X, check_predictions(y, proba, labels=classes))
         return cls.from_predictions(y, proba, X, labels=classes, **options)
 
     @classmethod
@@ -103,15 +126,18 @@ class MisclassifiedDisplay:
         cls,
         y_true: ArrayLike,
         y_proba: ArrayLike,
-        X: ArrayLike,
+        X: Any,
         *,
-        image_shape: tuple[int, ...],
+        image_shape: tuple[int, ...] | None = None,
+        feature_names: ArrayLike | None = None,
+        n_features: int = 4,
+        contributions: ArrayLike | None = None,
         labels: ArrayLike | None = None,
         class_names: ArrayLike | None = None,
-        n_tiles: int = 15,
+        max_rows: int = 15,
         order: Literal["surest", "first"] = "surest",
         ax: Any = None,
-        **kwargs: Any,
+        im_kw: dict[str, Any] | None = None,
     ) -> MisclassifiedDisplay:
         """Draw the mistakes among predictions.
 
@@ -120,19 +146,26 @@ class MisclassifiedDisplay:
         y_true : array-like of shape (n_rows,)
             Labels.
         y_proba : array-like of shape (n_rows, n_classes)
-        X : array-like of shape (n_rows, n_features)
-            Its features are pixels.
-        image_shape : tuple of int
-            (height, width) or (height, width, 3) of the features.
+        X : array-like or sparse matrix of shape (n_rows, n_features), or sequence of str
+            Rows of a table, or texts; also images, (n_rows, height, width) or (n_rows, height, width, 3).
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, 3) of features that are pixels.
+        feature_names : array-like of shape (n_features,), default=None
+            By default the columns of a data frame, else x0, x1, …
+        n_features : int, default=4
+            How many values of a table's row are told: those of the largest contributions.
+        contributions : array-like of shape (n_rows, n_features), default=None
+            What each value added to the prediction, such as SHAP values. By default the distance from the mean of the row's
+            true class, in standard deviations.
         labels : array-like of shape (n_classes,), default=None
             The classes in the order of the columns, where y_true may lack some of them.
         class_names : array-like of shape (n_classes,), default=None
             What to call them; by default their labels.
-        n_tiles : int, default=15
-            How many are drawn at most.
+        max_rows : int, default=15
+            How many are shown at most.
         order : {"surest", "first"}, default="surest"
             Those of largest probability, or the first rows.
-        ax, **kwargs
+        ax, im_kw
             As for ``plot``.
 
         Returns
@@ -145,45 +178,45 @@ class MisclassifiedDisplay:
             Bad input; no mistake.
         """
         check_option("order", order, ("surest", "first"))
-        check_count("n_tiles", n_tiles)
+        check_count("max_rows", max_rows)
+        check_count("n_features", n_features)
         given = check_predictions(y_true, y_proba, labels=labels)
         if given.labels is None:
             raise ValueError("y_true must hold labels: rows of class probabilities are neither right nor wrong.")
-        images = np.asarray(X)
-        images = images.reshape(len(images), -1)
-        shape = check_image_shape(image_shape, images.shape[1])
         names = given.classes if class_names is None else np.asarray(class_names)
-        if len(images) != given.n_rows or len(names) != given.n_classes:
+        if n_rows_of(X) != given.n_rows or len(names) != given.n_classes:
             raise ValueError(
                 f"X and class_names must have {given.n_rows} rows and {given.n_classes} names, "
-                f"got {len(images)} and {len(names)}."
+                f"got {n_rows_of(X)} and {len(names)}."
             )
-        leader = given.proba.argmax(axis=1)
-        confidence = given.proba.max(axis=1)
-        wrong = np.flatnonzero(leader != given.labels)
+        predicted, confidence = given.proba.argmax(axis=1), given.proba.max(axis=1)
+        wrong = np.flatnonzero(predicted != given.labels)
         if len(wrong) == 0:
             raise ValueError(f"There is nothing to draw: all {given.n_rows} rows are predicted rightly.")
-        chosen = wrong[np.argsort(-confidence[wrong], kind="stable")] if order == "surest" else wrong
-        chosen = chosen[:n_tiles]
+        rows = (wrong[np.argsort(-confidence[wrong], kind="stable")] if order == "surest" else wrong)[:max_rows]
+        images = as_images(X, rows, image_shape)
+        matter = None if contributions is None else np.asarray(contributions)[rows]
         display = cls(
-            images=images[chosen].reshape(len(chosen), *shape),
-            predicted=names[leader[chosen]],
-            true=names[given.labels[chosen]],
-            proba=confidence[chosen],
-            rows=chosen,
+            predicted=names[predicted[rows]],
+            true=names[given.labels[rows]],
+            proba=confidence[rows],
+            true_proba=given.proba[rows, given.labels[rows]],
+            rows=rows,
             n_wrong=len(wrong),
             n_rows=given.n_rows,
+            images=images,
+            texts=as_texts(X, rows, given.labels, matter, feature_names, n_features) if images is None else None,
         )
-        return display.plot(ax=ax, **kwargs)
+        return display.plot(ax=ax, im_kw=im_kw)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> MisclassifiedDisplay:
-        """Draw the tiles.
+    def plot(self, ax: Any = None, *, im_kw: dict[str, Any] | None = None) -> MisclassifiedDisplay:
+        """Draw the tiles or the list.
 
         Parameters
         ----------
-        ax : array of matplotlib Axes, default=None
-            One a tile. By default those of a new figure.
-        **kwargs
+        ax : matplotlib Axes or array of them, default=None
+            One a tile, or a single one for the list. By default those of a new figure.
+        im_kw : dict, default=None
             For ``Axes.imshow``.
 
         Returns
@@ -197,24 +230,55 @@ class MisclassifiedDisplay:
         ImportError
             matplotlib is not installed.
         """
-        images: NDArray = np.asarray(self.images)
-        tiles = list(zip(images, *map(np.asarray, (self.predicted, self.true, self.proba)), strict=True))
-        texts = [f"{predicted} / {true}, {_share(proba)}" for _, predicted, true, proba in tiles]
-        width = max(1.3, 0.085 * max(map(len, texts)) + 0.1)
-        self.ax_ = panels(ax, len(tiles), self, size=(width, 1.65), n_columns=5)
-        self.figure_ = self.ax_[0].figure
+        told = zip(*map(np.asarray, (self.predicted, self.true, self.proba, self.true_proba)), strict=True)
+        captions: list[tuple[str, ...]] = [(str(p), str(t), _percent(proba), _percent(true)) for p, t, proba, true in told]
+        title = f"{len(captions)} of {self.n_wrong:,} mistakes in {self.n_rows:,} rows"
         self.images_: list[Any] = []
-        for panel, (image, *_), text in zip(self.ax_, tiles, texts, strict=True):
-            self.images_.append(panel.imshow(image, **{"cmap": "gray_r", **kwargs}))
-            panel.set_title(text, fontsize="small")
-            panel.set(xticks=[], yticks=[])
-        if ax is None:
-            self.figure_.suptitle(
-                f"predicted / true, probability: {len(tiles)} of {self.n_wrong:,} mistakes in {self.n_rows:,} rows"
-            )
+        self.texts_: list[Any] = []
+        if self.images is None:
+            self._plot_list(ax, captions, title)
+        else:
+            self._plot_images(ax, captions, title, im_kw or {})
+        self.figure_ = self.ax_[0].figure
         return self
 
+    def _plot_images(self, ax: Any, captions: list[tuple[str, ...]], title: str, im_kw: dict[str, Any]) -> None:
+        longest = max(max(len(f"{p} / {t}"), len(f"{of} / {of_true}")) for p, t, of, of_true in captions)
+        size = (float(np.clip(0.075 * longest + 0.2, 1.4, MAX_INCHES / 5)), 1.85)
+        self.ax_ = panels(ax, len(captions), self, size=size, n_columns=5)
+        width = 0.95 * size[0] if ax is None else 1.1 * width_of(self.ax_[0])
+        for panel, image, (predicted, true, *shares) in zip(self.ax_, np.asarray(self.images), captions, strict=True):
+            self.images_.append(panel.imshow(image, **{"cmap": "gray_r", **im_kw}))
+            names = [shorten(name, (width - 0.2) / 2, FONT_SIZE) for name in (predicted, true)]
+            panel.set_title(f"{' / '.join(names)}\n{' / '.join(shares)}", fontsize=FONT_SIZE)
+            panel.set(xticks=[], yticks=[])
+        if ax is None:
+            self.ax_[0].figure.suptitle(f"predicted / true class and their probabilities:\n{title}", fontsize="medium")
 
-def _share(proba: float) -> str:
-    """Return a probability with two decimals, but 1 only for what is exactly 1."""
-    return "1" if proba == 1 else "> .99" if proba > 0.995 else f"{proba:.2f}".lstrip("0")
+    def _plot_list(self, ax: Any, captions: list[tuple[str, ...]], title: str) -> None:
+        width = 10.0 if ax is None else width_of(np.ravel(np.asarray(ax, dtype=object))[0])
+        places = (0.0, 0.22 * width, 0.44 * width)
+        contents = [fit_text(text, 0.56 * width, FONT_SIZE) for text in self.texts or ()]
+        lines = np.cumsum([1.3, *(0.3 + max(1, 1 + text.count("\n")) for text in contents)])
+        one = None if ax is None else np.ravel(np.asarray(ax, dtype=object))[0]
+        panel = one_axes(one, self, size=(width, min(MAX_INCHES, LINE * lines[-1] + 0.5)))
+        self.ax_ = np.array([panel], dtype=object)
+        font: dict[str, Any] = {"fontsize": FONT_SIZE, "va": "top"}
+        for x, head in zip(places, ("predicted", "true", "row"), strict=True):
+            panel.text(x, 0, head, fontweight="bold", **font)
+        for y, (predicted, true, *shares), text in zip(lines, captions, contents, strict=False):
+            for x, name, share in zip(places, (predicted, true), shares, strict=False):
+                panel.text(x, y, f"{shorten(name, 0.22 * width - 0.75, FONT_SIZE)}  {share}", **font)
+            self.texts_.append(panel.text(places[2], y, text, **font))
+        panel.set(xlim=(0, width), ylim=(lines[-1], -0.3))
+        panel.set_axis_off()
+        panel.set_title(title, loc="left", fontsize="medium")
+
+
+def _percent(proba: float) -> str:
+    """Return a probability in percent, with as many digits as tell it from 1."""
+    if proba in (0, 1) or 0.005 <= proba <= 0.995:
+        return f"{100 * proba:.0f} %"
+    if proba < 0.5:
+        return f"{100 * proba:.1g} %" if proba >= 1e-4 else "< 0.01 %"
+    return f"{100 * proba:.{min(12, int(np.ceil(-np.log10(1 - proba))) - 1)}f} %"
