@@ -25,6 +25,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._arrays import as_numpy
 from ._availability import available_if
 from ._constraints import NameOrObject, SortedStrOptions
 from ._params import objects_for_names
@@ -311,7 +312,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             Bad input; the message names it, what was got and what is allowed.
         """
         with _all_or_nothing(self):
-            return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+            own = as_numpy(X=X, y=y, sample_weight=sample_weight)
+            return self._fit(*own, *as_numpy(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val))
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, sample_weight_val: Any
@@ -435,6 +437,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             The solver is none of the stochastic ones.
         """
         with _all_or_nothing(self):
+            X, y, classes, sample_weight = as_numpy(X=X, y=y, classes=classes, sample_weight=sample_weight)
             return self._partial_fit(X, y, classes, sample_weight)
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> SoftmaxRegressionClassifier:
@@ -598,6 +601,21 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         logits = self._logits(X)
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
+    def predict(self, X: Any) -> NDArray:
+        """Return the label decided for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Of ``classes_``.
+        """
+        (X,) = as_numpy(X=X)
+        return super().predict(X)
+
     @available_if(_check_proba)
     def predict_proba(self, X: Any) -> NDArray:
         """Return class probabilities; not there with a loss that has none.
@@ -647,6 +665,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         accuracy : float
             Between 0 and 1; greater is better.
         """
+        X, y, sample_weight = as_numpy(X=X, y=y, sample_weight=sample_weight)
         if not is_proba(y):
             predicted = self.predict(X)
             weight = None if sample_weight is None else scale_weight(check_weight(sample_weight, len(predicted)))[0]
@@ -659,6 +678,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
 
     def _logits(self, X: Any) -> NDArray:
         check_is_fitted(self)
+        (X,) = as_numpy(X=X)
         check_indices(X)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False)
         dtype = np.result_type(X.dtype, self.coef_.dtype)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._arrays import as_numpy
 from .kernels import softmax as kernels
 
 Reduction = Literal["mean", "sum", "none"]
@@ -350,7 +351,8 @@ def as_floats(values: Any, name: str) -> NDArray:
     ValueError
         Complex numbers, dates, texts, or objects that are no numbers, such as missing ones.
     """
-    given = np.asarray(values)
+    (array,) = as_numpy(**{name: values})
+    given = np.asarray(array)
     if given.dtype.kind == "O":
         try:
             given = given.astype(np.float64)

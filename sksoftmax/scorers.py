@@ -22,6 +22,7 @@ from sklearn.metrics._scorer import _BaseScorer
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import _check_response_method, column_or_1d
 
+from ._arrays import as_numpy
 from .metrics import METRICS
 from .metrics._inputs import encode, is_table
 
@@ -87,6 +88,7 @@ class Scorer(_BaseScorer):
         if classes.ndim != 1 or len(classes) == 0:
             raise TypeError(f"{self!r} needs a fitted classifier with one vector of classes_; got {type(estimator).__name__}.")
         y_pred, options = self._predict(estimator, X), {**self._kwargs, **kwargs}
+        (y_true,) = as_numpy(y_true=y_true)
         if not is_table(y_true):
             y_true = column_or_1d(y_true)
             classes, y_pred = self._add_unseen(classes, y_true, y_pred)

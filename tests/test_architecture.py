@@ -15,7 +15,7 @@ import sksoftmax
 
 ROOT = Path(sksoftmax.__file__).parent
 FLOORS = [
-    {"kernels", "threads", "_availability", "_optional", "_params", "__version__"},
+    {"kernels", "threads", "_arrays", "_availability", "_optional", "_params", "__version__"},
     {"losses", "penalties", "functional"},
     {"objective", "diagonal", "sphere", "curvature", "blocks", "sparse_rows"},
     {"solvers"},

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from .._arrays import as_numpy
 from .._constraints import SortedStrOptions
 from ..functional import check_proba
 from ..kernels import softmax as kernels
@@ -107,6 +108,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         ValueError
             Bad input; the message names it, what was got and what is allowed, and the first bad row.
         """
+        logits, y, sample_weight = as_numpy(logits=logits, y=y, sample_weight=sample_weight)
         rows, n_columns, finite = _rows(logits, proba=self.input == "proba")
         n_rows, n_classes = rows.shape
         if self.two_classes_only and n_classes != 2:
@@ -146,6 +148,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         ValueError
             Bad input; the message names it, what was got and what is allowed, and the first bad row.
         """
+        (logits,) = as_numpy(logits=logits)
         calibrated = self._calibrated(logits)
         shape = np.shape(logits)
         if calibrated.shape == shape:

@@ -23,6 +23,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_y, check_is_fitted, has_fit_parameter
 
+from .._arrays import as_numpy
 from .._constraints import NameOrObject, SortedStrOptions
 from .._params import objects_for_names
 from ..classifier import SoftmaxRegressionClassifier
@@ -176,6 +177,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        y, sample_weight = as_numpy(y=y, sample_weight=sample_weight)
         if is_proba(y):
             raise ValueError("y must be labels of shape (n_samples,); for rows of class probabilities fit a calibrator itself.")
         check_indices(X)
@@ -186,7 +188,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if calibrator.input != "logits":
             raise ValueError(f"calibrator must take logits, which are what it is given here; got input={calibrator.input!r}.")
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, X)
+            sample_weight = check_sample_weight(sample_weight, y)
         routed = self._route(estimator, sample_weight, fit_params)
         weight = np.ones(len(y)) if sample_weight is None else scale_weight(sample_weight)[0]
         report = CrossEntropies()
@@ -380,6 +382,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         accuracy : float
             Between 0 and 1; greater is better.
         """
+        y, sample_weight = as_numpy(y=y, sample_weight=sample_weight)
         predicted = self.predict(X)
         weight = None if sample_weight is None else scale_weight(check_weight(sample_weight, len(predicted)))[0]
         return float(accuracy_score(y, predicted, sample_weight=weight))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d
 
+from .._arrays import as_numpy
 from ..functional import check_proba, check_weight
 from ._inputs import check_classes, check_predictions, encode, is_table, name_columns, normalise, sorted_classes
 
@@ -103,6 +104,7 @@ def check_decisions(
     >>> given.labels, given.decided
     (array([0, 1, 0], dtype=int32), array([0, 0, 1]))
     """
+    y_true, y_pred, sample_weight = as_numpy(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
     if is_table(y_pred):
         rows = check_predictions(y_true, y_pred, labels=labels, sample_weight=sample_weight)
         return Decisions(rows.classes, rows.proba.argmax(axis=1), rows.labels, rows.target, rows.weight)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d
 
+from .._arrays import as_numpy
 from ..functional import PROBA_TOLERANCE, as_floats, check_proba, check_weight, scale_weight
 from ..kernels import metrics as kernels
 
@@ -142,6 +143,7 @@ def check_predictions(
     >>> given.classes, given.labels, given.proba[1].round(2)
     (array(['no', 'yes'], dtype='<U3'), array([0, 1, 0], dtype=int32), array([0.3, 0.7]))
     """
+    y_true, y_proba, sample_weight = as_numpy(y_true=y_true, y_proba=y_proba, sample_weight=sample_weight)
     classes = None if labels is None else check_classes(labels)
     proba = _check_columns(y_proba, from_logits, alone=classes is not None and len(classes) == 1)
     n_rows, n_classes = proba.shape
