@@ -522,7 +522,26 @@ def score_rows(rows: RowBlocks, coef: NDArray, intercept: NDArray, n_threads: in
 
     if len(segments) == 1 or n_threads == 1:  # a single row should not wait for a pool
         deque(map(fill, segments), maxlen=0)
-        return logits
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="sksoftmax") as pool:
-        deque(pool.map(fill, segments), maxlen=0)
+    else:
+        with ThreadPoolExecutor(n_threads, thread_name_prefix="sksoftmax") as pool:
+            deque(pool.map(fill, segments), maxlen=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(np.add.reduce(logits, axis=None)):
+            _saturate(rows, coef, intercept, logits)
     return logits
+
+
+def _saturate(rows: RowBlocks, coef: NDArray, intercept: NDArray, logits: NDArray) -> None:
+    """Give rows whose logits overflowed finite ones in the same proportions, the largest of them the largest number.
+
+    Their differences are so large that probabilities are zeros and ones in any case.
+    """
+    if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):  # of a fit that diverged
+        return
+    highest = float(np.finfo(logits.dtype).max) * (1 - 4 * float(np.finfo(logits.dtype).eps))
+    coef = coef.T if rows.class_major else coef
+    scaled_coef = coef.astype(np.float64) / max(float(np.abs(coef).max()), 1e-300)
+    for i in np.flatnonzero(~np.isfinite(logits).all(axis=1)).tolist():
+        row = rows.dense(i, i + 1)[0].astype(np.float64)
+        proportions = (row / np.abs(row).max()) @ scaled_coef
+        logits[i] = proportions / np.abs(proportions).max(initial=1e-300) * highest

@@ -51,6 +51,7 @@ from .solvers import (
 from .sparse_rows import check_indices
 from .sphere import SphereObjective
 from .streaming import Stream
+from .tables import check_columns, check_magnitude
 from .targets import (
     check_known_labels,
     check_labels,
@@ -487,6 +488,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         """Return X, the classes and the encoded targets of a part of the data."""
         checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C", "reset": first}
         check_indices(X)
+        check_columns(X)
         soft = y is not None and is_proba(y)
         known: Any = _Classes(None if first else self.classes_)
         if soft:
@@ -502,6 +504,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             encoded = {"labels": check_known_labels(y, known.classes_)}
         if len(known.classes_) < 2:
             raise ValueError(f"classes must hold at least two classes, got only one class: {known.classes_[0]!r}.")
+        check_magnitude(X, columns=getattr(self, "feature_names_in_", None))
         return X, known.classes_, encoded
 
     def _validation_set(
@@ -518,6 +521,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     def _validate_training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[NDArray, Sample]:
         checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C"}
         check_indices(X)
+        check_columns(X)
         if y is not None and is_proba(y):
             X = validate_data(self, X, **checks)
             classes, proba = check_proba_targets(y, X.shape[0])
@@ -526,6 +530,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             X, y = validate_data(self, X, y, **checks)
             classes, labels = check_labels(y)
             encoded = {"labels": labels}
+        check_magnitude(X, columns=getattr(self, "feature_names_in_", None))
         return classes, Sample(X, encoded, check_sample_weight(sample_weight, X))
 
     def _start(self, objective: Objective, classes: NDArray, solver: Solver) -> NDArray[np.float64]:
@@ -680,6 +685,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         check_is_fitted(self)
         (X,) = as_numpy(X=X)
         check_indices(X)
+        check_columns(X)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False)
         dtype = np.result_type(X.dtype, self.coef_.dtype)
         rows = as_rows(self.loss_.prepare(X.astype(dtype, copy=False)))

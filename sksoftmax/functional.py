@@ -75,7 +75,8 @@ def log_softmax(logits: ArrayLike) -> NDArray:
 
     .. math:: \log \mathrm{softmax}(z)_k = z_k - \log \sum_j e^{z_j}
 
-    Finite wherever the logits are, also where the probability itself is too small for a number.
+    Finite wherever the logits are, also where the probability itself is too small for a number; what is beyond the lowest
+    number, of logits that far apart, is that number.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_feature_names, assert_all_finite
 from .blocks import RowBlocks, Segment
 from .losses import Loss, Targets
 from .sparse_rows import check_indices
+from .tables import check_columns, check_magnitude
 from .targets import check_proba_targets, check_sample_weight, is_proba
 from .threads import map_in_order
 
@@ -125,8 +126,10 @@ def check_validation_data(
         return None
     with _naming("X_val"):
         check_indices(X_val, "X_val")
+        check_columns(X_val, "X_val")
         _check_feature_names(estimator, X_val, reset=False)
         X_val = check_array(X_val, accept_sparse="csr", dtype=X.dtype, order="C", input_name="X_val")
+    check_magnitude(X_val, "X_val", getattr(estimator, "feature_names_in_", None))
     if X_val.shape[1] != X.shape[1]:
         raise ValueError(f"X_val must have the {X.shape[1]} features of X; got {X_val.shape[1]}.")
     with _naming("sample_weight_val"):

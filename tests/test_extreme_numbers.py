@@ -1,15 +1,21 @@
 """Numbers at the edge of float64: weights, penalties, probabilities and labels there give what they mean, or a clear error."""
 
+import re
+import warnings
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 
 import reference_metrics as reference
 from sksoftmax import CalibratedClassifier, SoftmaxRegressionClassifier, metrics
 from sksoftmax.calibration import CALIBRATORS
-from sksoftmax.functional import cross_entropy, cross_entropy_gradient, log_softmax, softmax
+from sksoftmax.functional import cross_entropy, cross_entropy_gradient, log_softmax, logsumexp, softmax
 from sksoftmax.metrics import METRICS
 
 X, Y = load_iris(return_X_y=True)
@@ -257,3 +263,142 @@ def test_the_area_of_two_classes_is_that_of_the_second_column():
     assert len(np.unique(proba[:, 0])) < 150 < len(np.unique(second))
     np.testing.assert_allclose(metrics.roc_auc_ovr_score(y, proba, sample_weight=weight), expected, rtol=1e-12)
     np.testing.assert_allclose(metrics.roc_auc_ovr_score(y, proba, sample_weight=weight, average=None), expected, rtol=1e-12)
+
+
+# -- features --------------------------------------------------------------------------------------------------------
+
+TAKES_X = {
+    "fit": lambda X: SoftmaxRegressionClassifier().fit(X, Y),
+    "fit to probabilities": lambda X: SoftmaxRegressionClassifier().fit(X, SOFT),
+    "partial_fit": lambda X: SoftmaxRegressionClassifier(solver="sgd").partial_fit(X, Y, classes=[0, 1, 2]),
+    "X_val": lambda X_val: SoftmaxRegressionClassifier().fit(as_float(X_val), Y, X_val=X_val, y_val=Y),
+}
+
+
+def as_float(other):
+    """Return X in float32 if the other is."""
+    return X.astype(np.float32) if getattr(other, "dtype", None) == np.float32 else X
+
+
+@pytest.mark.parametrize("convert", [np.asarray, np.asfortranarray, sparse.csr_matrix, sparse.csc_matrix])
+@pytest.mark.parametrize(("dtype", "value", "limit"), [(np.float64, 1e155, 1e150), (np.float32, -1e19, 1e18)])
+@pytest.mark.parametrize("name", TAKES_X)
+def test_columns_whose_squares_overflow_are_named(name, dtype, value, limit, convert):
+    huge = X.astype(dtype)
+    huge[7, 2] = value
+    message = rf"{'X_val' if name == 'X_val' else 'X'} must not exceed {limit:g} in magnitude, as {np.dtype(dtype)}"
+    with pytest.raises(ValueError, match=re.escape(message) + f".* got {re.escape(f'{value:.3g}')} in column 2"):
+        TAKES_X[name](convert(huge))
+
+
+def test_columns_whose_squares_overflow_are_named_by_their_names():
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(c=np.where(Y == 0, -1e200, 1.0))
+    with pytest.raises(ValueError, match=r"got -1e\+200 in column 2 \('c'\)"):
+        SoftmaxRegressionClassifier().fit(frame, Y)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "newton-cg", "block-lbfgs", "newton-cholesky", "adam"])
+def test_columns_below_that_are_fitted_without_overflow(solver, dtype):
+    scaled = (X / X.max(axis=0) * np.r_[1, 1e18 if dtype is np.float32 else 1e150, 1, 1]).astype(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clf = SoftmaxRegressionClassifier(solver=solver, max_iter=30).fit(scaled, Y)
+    assert np.isfinite(clf.coef_).all()
+    assert np.isfinite(clf.predict_log_proba(scaled)).all()
+
+
+PREDICTED = [np.full(4, 1.7e308), 1.7e308 * np.array([1, -1, 1, -1]), np.array([1e308, 0, 0, 0]), np.array([1e200, 0, 1, 0])]
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered in scalar:RuntimeWarning")  # of plain Python
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("loss", ["cross_entropy", "hinge", "cosine"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_no_prediction_of_finite_rows_is_nan(loss, n_classes, convert, dtype):
+    rows = n_classes > Y
+    clf = SoftmaxRegressionClassifier(loss=loss).fit(X[rows].astype(dtype), Y[rows])
+    largest = np.finfo(dtype).max
+    extreme = np.clip(np.array([*PREDICTED, X[0]]), -largest, largest).astype(dtype)
+    logits = clf.decision_function(convert(extreme))
+    assert np.isfinite(logits).all()
+    np.testing.assert_array_equal(logits[4:], clf.decision_function(convert(extreme[4:])))
+    # As the same rows, divided by a number, have it in their order, but for the intercept, which is nothing beside them.
+    if loss != "cosine":
+        small = (extreme[:4].astype(float) / float(largest)) @ clf.coef_.T.astype(float)
+        decided = small.argmax(axis=1) if n_classes > 2 else (small[:, 0] > 0).astype(int)
+        np.testing.assert_array_equal(clf.predict(convert(extreme[:4])), decided)
+    if loss != "hinge":
+        np.testing.assert_allclose(clf.predict_proba(convert(extreme)).sum(axis=1), 1, rtol=1e-6)
+        assert np.isfinite(clf.predict_log_proba(convert(extreme))).all()
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered in scalar:RuntimeWarning")  # of plain Python
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_softmax_of_the_largest_numbers(dtype):
+    info = np.finfo(dtype)
+    logits = np.array([[info.max, info.min, 0, -np.inf]], dtype)
+    np.testing.assert_array_equal(softmax(logits), [[1, 0, 0, 0]])
+    np.testing.assert_array_equal(log_softmax(logits), [[0, info.min, info.min, -np.inf]])
+    assert logsumexp(logits) == info.max
+    np.testing.assert_array_equal(cross_entropy_gradient(logits, [1]), [[1, -1, 0, 0]])
+
+
+SHIFTED = {
+    "dates": X.astype("M8[D]"),
+    "durations": X.astype("m8[s]"),
+    "frame of dates": pd.DataFrame(X).astype("M8[ns]"),
+    "one date": pd.DataFrame(X, columns=list("abcd")).assign(d=pd.Timestamp("2020-01-01")),
+    "time zone": pd.DataFrame(X, columns=list("abcd")).assign(d=pd.Timestamp("2020-01-01", tz="UTC")),
+    "Polars": pl.DataFrame(X).with_columns(pl.lit(1).cast(pl.Date).alias("d")),
+}
+
+
+@pytest.mark.parametrize("method", [*TAKES_X, "predict"])
+@pytest.mark.parametrize("kind", SHIFTED)
+def test_dates_are_no_features(kind, method):
+    where = " in column 'd'" if kind in ("one date", "time zone", "Polars") else ""
+    with pytest.raises(ValueError, match=rf"X(_val)? must hold numbers, got dtype .*{where}"):
+        (CLF.predict if method == "predict" else TAKES_X[method])(SHIFTED[kind])
+
+
+# -- costs -----------------------------------------------------------------------------------------------------------
+
+COST = pd.DataFrame([[0, 1, 0.5], [10, 0, 0.5]], index=["well", "ill"], columns=["home", "treat", "test"])
+
+
+def test_costs_in_a_data_frame_are_read_by_its_labels():
+    y, proba = np.array(["well", "ill", "ill", "well"]), np.array([[0.8, 0.2], [0.05, 0.95], [0.3, 0.7], [0.96, 0.04]])
+    expected = metrics.expected_cost_loss(y, proba, cost=COST.to_numpy(), labels=["well", "ill"])
+    for cost in (COST, COST.loc[["ill", "well"]]):
+        assert metrics.expected_cost_loss(y, proba, cost=cost, labels=["well", "ill"]) == expected
+        assert metrics.expected_cost_loss(y, proba[:, ::-1], cost=cost) == expected  # ill before well
+        frame = pd.DataFrame(proba, columns=["well", "ill"])
+        for columns in (["home", "treat", "test"], ["test", "treat", "home"]):
+            decided = metrics.decide(frame, cost[columns], labels=["home", "treat", "test"])
+            np.testing.assert_array_equal(decided, ["test", "treat", "treat", "home"])
+    numbered = pd.DataFrame(COST.to_numpy())  # without names
+    assert metrics.expected_cost_loss(y, proba, cost=numbered, labels=["well", "ill"]) == expected
+    np.testing.assert_array_equal(metrics.decide(proba, numbered), metrics.decide(proba, COST.to_numpy()))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: metrics.decide(p, COST), r"cost has classes named \['well', 'ill'\] in its index, .* have no names"),
+        (lambda p: metrics.decide(pd.DataFrame(p), COST), r"cost must have the classes \[0, 1\] in its index"),
+        (
+            lambda p: metrics.decide(pd.DataFrame(p, columns=["well", "ill"]), COST, labels=["home", "treat", "ask"]),
+            r"cost must have the decisions \['home', 'treat', 'ask'\] in its columns, .*; got \['home', 'treat', 'test'\]",
+        ),
+        (
+            lambda p: metrics.expected_cost_loss(["a", "b"], p, cost=COST),
+            r"cost must have the classes \['a', 'b'\] in its index",
+        ),
+        (lambda p: metrics.expected_cost_loss([0, 1], p, cost=COST + 1j), "cost must be real numbers"),
+    ],
+)
+def test_costs_of_other_classes_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(np.array([[0.8, 0.2], [0.1, 0.9]]))

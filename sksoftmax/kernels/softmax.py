@@ -29,6 +29,7 @@ _HALVINGS = 0.5 ** np.arange(1100.0)
 _LOG2_HIGH, _LOG2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _INVERSE_LOG2 = 1.4426950408889634
 _LOWEST = -760.0  # where exp has long been zero
+_LOWEST_FLOAT32, _LOWEST_FLOAT64 = float(np.finfo(np.float32).min), float(np.finfo(np.float64).min)
 
 
 @kernel(fastmath={"contract"})
@@ -105,7 +106,11 @@ def softmax(logits, n_rows):
 
 @kernel
 def log_softmax(logits, n_rows):
-    """Replace each of the first n_rows rows of logits by its log-softmax; NaN for a row of −inf."""
+    """Replace each of the first n_rows rows of logits by its log-softmax; NaN for a row of −inf.
+
+    What is below all numbers, of a finite logit, becomes the lowest one.
+    """
+    lowest = _LOWEST_FLOAT32 if logits.itemsize == 4 else _LOWEST_FLOAT64
     for i in range(n_rows):
         leader = _leader(logits, i)
         largest = logits[i, leader]
@@ -114,8 +119,12 @@ def log_softmax(logits, n_rows):
             continue
         log_total = np.log1p(_rest(logits, i, leader))
         for k in range(logits.shape[1]):
-            # Two subtractions: largest + log_total would round the logarithm away beside a huge logit.
-            logits[i, k] = (logits[i, k] - largest) - log_total
+            # Halves, since the gap itself may be beyond all numbers.
+            if 0.5 * logits[i, k] - 0.5 * largest >= 0.5 * lowest:
+                # Two subtractions: largest + log_total would round the logarithm away beside a huge logit.
+                logits[i, k] = (logits[i, k] - largest) - log_total
+            elif logits[i, k] > -np.inf:
+                logits[i, k] = lowest
 
 
 @kernel

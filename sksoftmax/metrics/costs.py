@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..functional import check_proba
+from ..functional import as_floats, check_proba
 from ..kernels import metrics as kernels
 from ._inputs import Predictions, check_classes, check_predictions
 
@@ -25,7 +25,9 @@ def decide(proba: ArrayLike, cost: ArrayLike | None = None, *, labels: ArrayLike
         Rows of class probabilities.
     cost : array-like of shape (n_classes, n_decisions), default=None
         What decision d costs where class k is true; negative costs are gains. There may be other decisions than classes: to
-        abstain, to ask. By default each mistake costs one, so that the most probable class is decided.
+        abstain, to ask. By default each mistake costs one, so that the most probable class is decided. The rows of a data
+        frame whose index names classes are put in the order of the columns of ``proba``, which must be named then; its
+        columns in the order of ``labels``, if these are given.
     labels : array-like of shape (n_decisions,), default=None
         What to call the decisions.
 
@@ -37,7 +39,8 @@ def decide(proba: ArrayLike, cost: ArrayLike | None = None, *, labels: ArrayLike
     Raises
     ------
     ValueError
-        Rows that are no distributions, a cost that is not finite or has another number of rows, or another number of labels.
+        Rows that are no distributions, a cost that is not finite or has another number of rows or other names, or another
+        number of labels.
 
     References
     ----------
@@ -52,7 +55,8 @@ def decide(proba: ArrayLike, cost: ArrayLike | None = None, *, labels: ArrayLike
     array(['home', 'test', 'treat'], dtype='<U5')
     """
     rows = check_proba(proba, "proba")
-    matrix = None if cost is None else _check_cost(cost, rows.shape[1])
+    classes = getattr(proba, "columns", None)
+    matrix = None if cost is None else _check_cost(cost, rows.shape[1], classes, labels)
     indices = _cheapest(rows, matrix)
     return indices if labels is None else _names(labels, rows.shape[1] if matrix is None else matrix.shape[1])[indices]
 
@@ -74,8 +78,8 @@ def expected_cost_loss(
     y_true, y_proba, labels, sample_weight
         As for ``cross_entropy_loss``.
     cost : array-like of shape (n_classes, n_decisions), default=None
-        What decision d costs where class k is true, in the order of the columns of ``y_proba``. By default one for each
-        mistake, so that the loss is the error rate.
+        What decision d costs where class k is true, in the order of the columns of ``y_proba``; the rows of a data frame are
+        put in this order if its index names the classes. By default one for each mistake, so that the loss is the error rate.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def expected_cost_loss(
     Raises
     ------
     ValueError
-        As ``cross_entropy_loss``, or a cost that is not finite or has another number of rows.
+        As ``cross_entropy_loss``, or a cost that is not finite or has another number of rows or names of other classes.
 
     References
     ----------
@@ -99,8 +103,10 @@ def expected_cost_loss(
     1.0
     """
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
-    decided = _cheapest(given.proba, None if cost is None else _check_cost(cost, given.n_classes))
-    matrix = _check_cost(1.0 - np.eye(given.n_classes) if cost is None else cost, given.n_classes)
+    matrix = None if cost is None else _check_cost(cost, given.n_classes, given.classes)
+    decided = _cheapest(given.proba, matrix)
+    if matrix is None:
+        matrix = 1.0 - np.eye(given.n_classes)
     if given.labels is not None:
         return float(given.weight @ matrix[given.labels, decided])
     costs = np.empty(given.n_rows)
@@ -108,14 +114,35 @@ def expected_cost_loss(
     return float(given.weight @ costs)
 
 
-def _check_cost(cost: ArrayLike, n_classes: int) -> NDArray[np.float64]:
-    matrix = np.asarray(cost, dtype=np.float64)
+def _check_cost(cost: Any, n_classes: int, classes: Any, decisions: Any = None) -> NDArray[np.float64]:
+    """Return costs with a row for each of n_classes classes, in the order of their names, and of the decisions' if given."""
+    matrix = as_floats(cost, "cost").astype(np.float64, copy=False)
     if matrix.ndim != 2 or matrix.shape[0] != n_classes or matrix.shape[1] == 0:
         raise ValueError(f"cost must have shape ({n_classes}, n_decisions), a row for each class; got {matrix.shape}.")
     if not np.isfinite(matrix).all():
         row, column = np.argwhere(~np.isfinite(matrix))[0]
         raise ValueError(f"cost must be finite, got {matrix[row, column]} in row {row}, column {column}.")
+    matrix = matrix[_order(getattr(cost, "index", None), classes, n_classes, "index", "classes")]
+    if decisions is not None:
+        matrix = matrix[:, _order(getattr(cost, "columns", None), decisions, matrix.shape[1], "columns", "decisions")]
     return matrix
+
+
+def _order(names: Any, wanted: Any, length: int, axis: str, what: str) -> NDArray[np.intp]:
+    """Return where each of the wanted names stands among a data frame's; names 0, 1, … that are not wanted are none."""
+    own = np.arange(length).tolist() if names is None else np.asarray(names).tolist()
+    asked = own if wanted is None else np.asarray(wanted).tolist()
+    unnamed = own == list(range(length))
+    if wanted is None and not unnamed:
+        raise ValueError(
+            f"cost has {what} named {own} in its {axis}, and the columns of proba have no names to put them in order by: pass "
+            "proba as a data frame with these columns, or cost as an array."
+        )
+    if names is not None and len(set(own)) == len(own) and set(own) == set(asked):
+        return np.array([own.index(name) for name in asked], dtype=np.intp)
+    if unnamed:
+        return np.arange(length)
+    raise ValueError(f"cost must have the {what} {asked} in its {axis}, in any order; got {own}.")
 
 
 def _cheapest(proba: NDArray, matrix: NDArray[np.float64] | None) -> NDArray[np.intp]:
