@@ -465,3 +465,13 @@ def test_an_interrupt_tears_callbacks_down(noisy, monkeypatch):
     with pytest.warns(ConvergenceWarning, match="interrupted after 2 iterations"):
         clf.fit(X, y, weight, **held_out)
     assert callback.torn_down
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adagrad", "rmsprop", "saga"])
+@pytest.mark.parametrize("max_iter", [0, 3, 40])
+def test_no_tolerance_goes_with_early_stopping(solver, max_iter):
+    """It ends after the epochs asked for, or early; no message has a tolerance to tell, and none warns."""
+    X, y = load_digits(return_X_y=True)
+    clf = SoftmaxRegressionClassifier(solver=solver, tol=None, early_stopping=True, max_iter=max_iter, random_state=0).fit(X, y)
+    assert clf.n_iter_[0] <= max_iter
+    assert clf.best_iteration_ <= clf.n_iter_[0]

@@ -348,7 +348,7 @@ def test_softmax_of_the_largest_numbers(dtype):
 SHIFTED = {
     "dates": X.astype("M8[D]"),
     "durations": X.astype("m8[s]"),
-    "frame of dates": pd.DataFrame(X).astype("M8[ns]"),
+    "frame of dates": pd.DataFrame(X.astype("M8[ns]")),
     "one date": pd.DataFrame(X, columns=list("abcd")).assign(d=pd.Timestamp("2020-01-01")),
     "time zone": pd.DataFrame(X, columns=list("abcd")).assign(d=pd.Timestamp("2020-01-01", tz="UTC")),
     "Polars": pl.DataFrame(X).with_columns(pl.lit(1).cast(pl.Date).alias("d")),
@@ -371,6 +371,7 @@ COST = pd.DataFrame([[0, 1, 0.5], [10, 0, 0.5]], index=["well", "ill"], columns=
 def test_costs_in_a_data_frame_are_read_by_its_labels():
     y, proba = np.array(["well", "ill", "ill", "well"]), np.array([[0.8, 0.2], [0.05, 0.95], [0.3, 0.7], [0.96, 0.04]])
     expected = metrics.expected_cost_loss(y, proba, cost=COST.to_numpy(), labels=["well", "ill"])
+    assert metrics.expected_cost_loss(y, proba, cost=COST.to_numpy().tolist(), labels=["well", "ill"]) == expected
     for cost in (COST, COST.loc[["ill", "well"]]):
         assert metrics.expected_cost_loss(y, proba, cost=cost, labels=["well", "ill"]) == expected
         assert metrics.expected_cost_loss(y, proba[:, ::-1], cost=cost) == expected  # ill before well

@@ -122,9 +122,11 @@ def _check_cost(cost: Any, n_classes: int, classes: Any, decisions: Any = None) 
     if not np.isfinite(matrix).all():
         row, column = np.argwhere(~np.isfinite(matrix))[0]
         raise ValueError(f"cost must be finite, got {matrix[row, column]} in row {row}, column {column}.")
-    matrix = matrix[_order(getattr(cost, "index", None), classes, n_classes, "index", "classes")]
+    columns = getattr(cost, "columns", None)
+    index = None if columns is None else getattr(cost, "index", None)  # lists have an index, too: a method
+    matrix = matrix[_order(index, classes, n_classes, "index", "classes")]
     if decisions is not None:
-        matrix = matrix[:, _order(getattr(cost, "columns", None), decisions, matrix.shape[1], "columns", "decisions")]
+        matrix = matrix[:, _order(columns, decisions, matrix.shape[1], "columns", "decisions")]
     return matrix
 
 
