@@ -6,6 +6,7 @@ from sklearn.calibration import calibration_curve
 
 import reference
 import reference_calibration_errors as slowly
+from sksoftmax.kernels import calibration_errors as kernels
 from sksoftmax.metrics import (
     calibration_test,
     consistency_bars,
@@ -333,3 +334,11 @@ def test_consistency_bars_hold_calibrated_frequencies(make_predictions, kind):
         assert ((low <= curve.prob_pred + 0.05) & (curve.prob_pred - 0.05 <= high))[full].all()
         inside[sharpness] = ((low <= curve.prob_true) & (curve.prob_true <= high))[full].mean()
     assert inside[1.0] > 0.75 > inside[3.0]
+
+
+def test_a_class_of_probability_zero_is_never_drawn():
+    """The uniform number may be zero; at the end of a class's share the next one begins."""
+    cumulative = np.tile([0.0, 0.5, 0.5, 1.0], (4, 1))
+    labels = np.full(4, -1, dtype=np.int32)
+    kernels.draw_labels(cumulative, np.array([0.0, np.nextafter(0.5, 0), 0.5, np.nextafter(1, 0)]), labels)
+    np.testing.assert_array_equal(labels, [1, 1, 3, 3])

@@ -185,9 +185,9 @@ class TestLoss:
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].has_proba])
-def test_probabilities_of_logits(rng, name, dtype):
-    loss = LOSSES[name]()
+@pytest.mark.parametrize(("name", "options"), [case for case in CASES if LOSSES[case[0]].has_proba])
+def test_probabilities_of_logits(rng, name, options, dtype):
+    loss = LOSSES[name](**options)
     for n_logits in (1, 3):
         logits = rng.normal(scale=3, size=(6, n_logits)).astype(dtype)
         proba, log_proba = loss.proba(logits.copy()), loss.log_proba(logits.copy())

@@ -119,6 +119,16 @@ def test_float32_loses_no_more_than_its_digits(rng, name):
 
 
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.needs in ("logits", "scores")])
+@pytest.mark.parametrize("row", [[np.nan, 0, 0, 0], [0, 0, 0, np.inf], [-np.inf] * 4], ids=str)
+def test_rows_that_are_no_logits_are_named(rng, name, row):
+    labels, proba, _ = make_predictions(rng)
+    logits = np.log(proba)
+    logits[7] = row
+    with pytest.raises(ValueError, match="y_proba must be logits, finite or -inf but not all -inf; row 7 holds"):
+        METRICS[name].function(labels, logits, from_logits=True)
+
+
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.needs in ("logits", "scores")])
 @pytest.mark.parametrize("kind", ["labels", "rows"])
 def test_logits_are_their_softmax(rng, name, kind):
     labels, proba, weight = make_predictions(rng)
@@ -285,6 +295,14 @@ def test_skill_against_a_prior_of_the_callers_and_of_one_class_only(rng, name):
     assert function(alone, np.tile(constant, (5, 1)), labels=range(4)) == 0
     with pytest.raises(ValueError, match="prior must be 4 probabilities"):
         function(labels, proba, prior=[0.5, 0.5, 0.5, 0.5])
+
+
+def test_the_floor_is_that_of_the_priors_probabilities_too(rng):
+    labels, proba, weight = make_predictions(rng)
+    constant, options = np.array([0.7, 0.1, 0.1, 0.1]), {"sample_weight": weight, "floor": 0.2}
+    loss, of_prior = (metrics.cross_entropy_loss(labels, p, **options) for p in (proba, np.tile(constant, (len(labels), 1))))
+    given = metrics.d2_cross_entropy_score(labels, proba, prior=constant, **options)
+    np.testing.assert_allclose(given, 1 - loss / of_prior, rtol=1e-12)
 
 
 def test_a_prior_that_rules_out_what_occurs_is_refused():
