@@ -503,7 +503,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             _check_partial_fit_first_call(known, classes)
             encoded = {"labels": check_known_labels(y, known.classes_)}
         if len(known.classes_) < 2:
-            raise ValueError(f"classes must hold at least two classes, got only one class: {known.classes_[0]!r}.")
+            raise ValueError(f"classes must hold at least two classes, got only one class: {known.classes_.tolist()[0]!r}.")
         check_magnitude(X, columns=getattr(self, "feature_names_in_", None))
         return X, known.classes_, encoded
 

@@ -58,7 +58,7 @@ def check_labels(y: NDArray) -> tuple[NDArray, NDArray[np.int32]]:
     if y.dtype.kind not in "biu" or 2 * len(classes) > len(y):
         check_classification_targets(y)
     if len(classes) < 2:
-        raise ValueError(f"y must hold at least two classes, got only one class: {classes[0]!r}.")
+        raise ValueError(f"y must hold at least two classes, got only one class: {classes.tolist()[0]!r}.")
     return classes, labels.astype(np.int32)
 
 

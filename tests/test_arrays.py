@@ -63,7 +63,7 @@ CALLS = {
     "calibrated classifier": lambda a: calibrated(a(X), a(Y), a(WEIGHT)),
     "calibrator": lambda a: TemperatureScaling().fit(a(np.log(PROBA)), a(Y), a(WEIGHT)).predict_proba(a(np.log(PROBA))),
     "metric": lambda a: cross_entropy_loss(a(Y), a(PROBA), sample_weight=a(WEIGHT)),
-    "metric of labels": lambda a: accuracy_score(a(Y), a(Y[::-1])),
+    "metric of labels": lambda a: accuracy_score(a(Y), a(Y[::-1].copy())),
     "scorer": lambda a: make_scorer("cross_entropy_loss")(PLAIN, a(X), a(Y), sample_weight=a(WEIGHT)),
     "functional": lambda a: softmax(a(X)),
 }
