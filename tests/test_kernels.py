@@ -1,5 +1,7 @@
 """sksoftmax.kernels through row blocks: every tile and remainder, dense and CSR, against plain products."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -115,3 +117,20 @@ def test_map_in_order_keeps_order_and_raises_what_was_raised(n_threads):
         assert list(map_in_order(pool, 2, lambda item: item**2, range(20))) == [i**2 for i in range(20)]
         with pytest.raises(ZeroDivisionError):
             list(map_in_order(pool, 2, lambda item: 1 // item, [1, 0, 1]))
+
+
+def test_map_in_order_takes_no_more_items_ahead_than_it_may():
+    """What is computed ahead waits in memory."""
+    taken = []
+
+    def items():
+        for item in range(20):
+            taken.append(item)
+            yield item
+
+    with ThreadPoolExecutor(2) as pool:
+        results = map_in_order(pool, 3, abs, items())
+        for n_results in range(1, 5):
+            next(results)
+            assert len(taken) == n_results + 3
+        results.close()
