@@ -8,12 +8,19 @@ solver gave up by itself. A ratio of times is the interval of what it can be, an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from textwrap import fill
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from _curves import GAPS, Curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 OURS, PEER, EXTENSION, TORCH = "sksoftmax", "scikit-learn", "scikit-learn-intelex", "torch"
 AUTO = f"{OURS} auto"
@@ -191,45 +198,74 @@ STYLES: dict[str, dict] = {
     f"{EXTENSION} lbfgs": {"color": "#888888", "linestyle": "--", "marker": "x"},
     f"{TORCH} lbfgs": {"color": "#888888", "linestyle": "--", "marker": "s"},
 }
-PANEL = (4.2, 3.0)  # inches
+PANEL = (4.2, 3.3)  # inches
+MOST_COLUMNS = 3  # of a picture that is looked at in a column of text
+FONT_SIZE = 12
+TITLE_WIDTH = 36  # characters
 
 
 def plot(curves: list[Curve], path: Path) -> None:
     """Draw one panel a problem, with the most threads that it was measured with."""
+    figure = draw(curves)
+    figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def draw(curves: list[Curve]) -> Figure:
+    """Return the picture; the legend stands in the panels that are left over, or below."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    mpl.rcParams.update({"svg.hashsalt": "sksoftmax", "font.size": 9})  # the same curves give the same file
-    problems = list(dict.fromkeys(curve.problem for curve in curves))
-    n_columns = int(np.ceil(np.sqrt(len(problems))))
-    n_rows = -(-len(problems) // n_columns)
-    figure = Figure(figsize=(n_columns * PANEL[0], n_rows * PANEL[1] + 1.2), layout="constrained")
-    axes = figure.subplots(n_rows, n_columns, squeeze=False)
-    handles: dict = {}
-    for problem, ax in zip(problems, axes.flat, strict=False):
-        threads = max(curve.threads for curve in curves if curve.problem == problem)
-        handles |= _panel(ax, [curve for curve in curves if (curve.problem, curve.threads) == (problem, threads)])
-    for ax in axes.flat[len(problems) :]:
-        ax.set_axis_off()
-    for ax in axes[:, 0]:
-        ax.set_ylabel("relative gap to the optimum")
-    for ax in axes.flat[max(0, len(problems) - n_columns) : len(problems)]:
-        ax.set_xlabel("seconds since the fit began")
-    ordered = [name for name in STYLES if name in handles]
-    columns = min(n_columns, 3)
-    figure.legend([handles[name] for name in ordered], ordered, loc="outside lower center", ncols=columns, frameon=False)
-    figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    # The same curves give the same file.
+    with mpl.rc_context({"svg.hashsalt": "sksoftmax", "font.size": FONT_SIZE}):
+        problems = list(dict.fromkeys(curve.problem for curve in curves))
+        threads = {name: max(curve.threads for curve in curves if curve.problem == name) for name in problems}
+        n_columns = min(MOST_COLUMNS, len(problems))
+        n_rows = -(-len(problems) // n_columns)
+        in_free_panels = n_rows * n_columns - len(problems) >= 2
+        height = n_rows * PANEL[1] + (0 if in_free_panels else 0.3 * -(-len(STYLES) // n_columns))
+        figure = Figure(figsize=(n_columns * PANEL[0], height), layout="constrained")
+        axes = figure.subplots(n_rows, n_columns, squeeze=False)
+        one = len(set(threads.values())) == 1
+        handles: dict = {}
+        for problem, ax in zip(problems, axes.flat, strict=False):
+            own = [curve for curve in curves if (curve.problem, curve.threads) == (problem, threads[problem])]
+            handles |= _panel(ax, own)
+            title = fill(own[0].what, TITLE_WIDTH)
+            ax.set_title(title if one else f"{title}\n{_threads(threads[problem])}", fontsize="medium")
+        for ax in axes.flat[len(problems) :]:
+            ax.set_axis_off()
+        figure.supylabel("relative gap to the optimum", fontsize="medium")
+        told = f", {_threads(threads[problems[0]])}" if one else ""
+        figure.supxlabel(f"seconds since the fit began{told}", fontsize="medium")
+        _legend(figure, axes.flat[len(problems) :], [(handles[name], name) for name in STYLES if name in handles])
+        figure.draw_without_rendering()
+    return figure
 
 
-def _panel(ax, curves: list[Curve]) -> dict:
+def _threads(number: int) -> str:
+    return f"{number} thread{'s' if number > 1 else ''}"
+
+
+def _legend(figure: Figure, empty: Sequence[Axes], content: list[tuple[Line2D, str]]) -> None:
+    """Draw the legend: in two free panels or more in two columns that begin in the first, else above all panels."""
+    names = {"handles": [handle for handle, _ in content], "labels": [name for _, name in content], "frameon": False}
+    if len(empty) >= 2:
+        empty[0].legend(**names, loc="upper left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0).set_in_layout(False)
+    else:
+        # Not below: there is the label of the seconds.
+        figure.legend(**names, loc="outside upper center", ncols=min(3, figure.axes[0].get_gridspec().ncols))
+
+
+def _panel(ax: Axes, curves: list[Curve]) -> dict[str, Line2D]:
     lines = {}
     for curve in curves:
-        style = {"linewidth": 1.6, "markersize": 4, "markevery": 0.15} | STYLES.get(curve.competitor, {})
+        style = {"linewidth": 1.8, "markersize": 5, "markevery": 0.15} | STYLES.get(curve.competitor, {})
         times, gaps = np.array(curve.points).T
         # The best value so far stays until the next evaluation has returned.
         (lines[curve.competitor],) = ax.plot(times, np.maximum(gaps, GAPS[-1] / 10), drawstyle="steps-post", **style)
     for gap in GAPS:
         ax.axhline(gap, color="#BBBBBB", linewidth=0.8, zorder=0)
     ax.set(xscale="log", yscale="log", ylim=(GAPS[-1] / 3, None))
-    ax.set_title(f"{curves[0].what}\nthreads: {curves[0].threads}", fontsize=8.5)
+    ax.set_yticks([10.0**power for power in range(-6, 3, 2) if 10.0**power < ax.get_ylim()[1]])
+    ax.minorticks_off()
     return lines

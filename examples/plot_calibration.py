@@ -117,7 +117,6 @@ def table(outcomes: list[Outcome], y: NDArray) -> str:
 def draw(outcomes: list[Outcome], y: NDArray, output: Path) -> None:
     """Save reliability diagrams, a column a classifier: before above, after below."""
     plt = import_optional("matplotlib.pyplot", purpose="The picture")
-    plt.rcParams.update({"font.size": 7, "axes.titlesize": 7})
     figure, axes = plt.subplots(2, len(outcomes), figsize=(3.4 * len(outcomes), 7), layout="constrained")
     for column, outcome in zip(axes.T, outcomes, strict=True):
         for axis, proba, name in (
