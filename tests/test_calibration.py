@@ -276,7 +276,7 @@ def bad_fits(logits, y):
     yield (logits[:, 0], np.arange(len(y)) % 3), "y holds 3 classes, but there are 2"
     yield (logits[None], y), r"got shape \(1, 120"
     yield (logits[:0], y[:0]), "got shape"
-    yield (logits.astype(str), y), "must be numbers, got dtype <U"
+    yield (logits.astype(str), y), "must be real numbers, got dtype <U"
 
 
 @every

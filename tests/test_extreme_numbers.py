@@ -208,7 +208,7 @@ def test_probabilities_are_taken_from_tables_as_features_are(name, table):
     np.testing.assert_allclose(TAKES_PROBA[name](TABLES[table](SOFT)), TAKES_PROBA[name](SOFT), rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("name", sorted(set(TAKES_PROBA) - {"calibrator"}))
+@pytest.mark.parametrize("name", TAKES_PROBA)
 def test_missing_probabilities_are_named(name):
     missing = pd.DataFrame(SOFT).astype("Float64")
     missing.iloc[2, 1] = pd.NA

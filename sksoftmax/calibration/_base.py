@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._arrays import as_numpy
 from .._constraints import SortedStrOptions
-from ..functional import check_proba
+from ..functional import as_floats, check_proba
 from ..kernels import softmax as kernels
 from ..losses import Targets
 from ..targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, unique_labels
@@ -217,10 +217,8 @@ def _rows(given: Any, *, proba: bool, n_classes: int | None = None) -> tuple[NDA
     name = "proba" if proba else "logits"
     if sparse.issparse(given):
         raise ValueError(f"{name} are sparse; pass a dense array.")
-    array = np.asarray(given)
-    if array.dtype.kind not in "fiubO":
-        raise ValueError(f"{name} must be numbers, got dtype {array.dtype}.")
-    rows = np.ascontiguousarray(array, dtype=array.dtype if array.dtype == np.float32 else np.float64)
+    array = as_floats(given, name)
+    rows = np.ascontiguousarray(array)
     if rows.ndim not in (1, 2) or 0 in rows.shape:
         raise ValueError(f"{name} must be (n_samples, n_classes), or (n_samples,) for two classes, got shape {array.shape}.")
     n_columns = 1 if rows.ndim == 1 else rows.shape[1]
