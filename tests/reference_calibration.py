@@ -202,12 +202,11 @@ def none(logits, target, weight, new):
     return new
 
 
-def auto(logits, target, weight, new, n_folds=5, rows_per_class=15):
+def auto(logits, target, weight, new, n_folds=5):
     """Five folds drawn by chance; the first of the ordered candidates that is hardly worse than the best."""
     n_rows, n_classes = logits.shape
-    names = [none, temperature, CALIBRATORS["bias-corrected-temperature"], CALIBRATORS["structured-vector"]]
-    if np.sum(weight > 0) >= rows_per_class * n_classes:
-        names += [scaling("matrix", strength, mixes=True) for strength in (10.0, 1.0, 0.1)]
+    names = [none, temperature, *([platt] if n_classes == 2 else []), CALIBRATORS["structured-vector"]]
+    names += [scaling("matrix", strength, mixes=True) for strength in (10.0, 1.0, 0.1)]
     fold = np.full(n_rows, -1)
     fold[weight > 0] = np.random.default_rng(0).permutation(np.count_nonzero(weight)) % n_folds
     losses = np.zeros((len(names), n_rows))
@@ -219,8 +218,9 @@ def auto(logits, target, weight, new, n_folds=5, rows_per_class=15):
     share = weight / weight.sum()
     best = losses[np.argmin(losses @ share)]
     for row, method in zip(losses, names, strict=True):
-        excess, errors = row - best, 1.5 if method is none else 0.5
-        if share @ excess <= errors * np.sqrt(np.sum((share * (excess - share @ excess)) ** 2)):
+        excess, errors = row - best, 1.0 if method is none else 0.5
+        held = np.clip(excess, -1, 1)
+        if share @ excess <= errors * np.sqrt(np.sum((share * (held - share @ held)) ** 2)):
             return method(logits, target, weight, new)
     raise AssertionError
 

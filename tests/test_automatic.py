@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 from scipy.special import log_softmax
+from sklearn.base import clone
 
-from sksoftmax.calibration import AutoCalibration, Calibrator
-from sksoftmax.calibration._selection import folds, row_losses, simplest, subset
+from sksoftmax.calibration import (
+    AutoCalibration,
+    BiasCorrectedTemperatureScaling,
+    Calibrator,
+    StructuredMatrixScaling,
+    StructuredVectorScaling,
+    TemperatureScaling,
+)
+from sksoftmax.calibration._selection import folds, out_of_fold_losses, row_losses, simplest, subset
 from sksoftmax.losses import Targets
+from sksoftmax.targets import make_targets as join_targets
 
 
 def planted(distortion, n_rows, n_classes=5, seed=0):
@@ -32,7 +41,7 @@ def test_what_is_planted_is_found(distortion):
     logits, y = planted(distortion, 2000)
     calibrator = AutoCalibration().fit(logits, y)
     found = calibrator.method_
-    assert found.startswith({"bias": "bias-corrected", "matrix": "structured-matrix"}.get(distortion, distortion))
+    assert found.startswith({"bias": "structured-vector", "matrix": "structured-matrix"}.get(distortion, distortion))
     assert set(calibrator.cross_entropies_) >= {"none", "temperature", found}
     assert isinstance(calibrator.calibrator_, Calibrator)
     np.testing.assert_array_equal(calibrator.transform(logits), calibrator.calibrator_.transform(logits))
@@ -49,12 +58,36 @@ def test_no_harm_on_new_rows(distortion, n_rows):
     assert np.mean(after) <= 1.005 * before
 
 
-def test_few_rows_a_class_leave_matrices_out():
-    few, many = planted("none", 74), planted("none", 75)
-    assert "structured-matrix, strength=1" not in AutoCalibration().fit(*few).cross_entropies_
-    assert "structured-matrix, strength=1" in AutoCalibration().fit(*many).cross_entropies_
+def test_few_rows_of_a_needed_matrix_get_one():
+    """Fourteen rows a class: the ridge is enough to hold a matrix."""
+    logits, y = planted("matrix", 140, n_classes=10)
+    test, test_y = planted("matrix", 5000, n_classes=10, seed=9)
+    calibrator = AutoCalibration().fit(logits, y)
+    assert calibrator.method_.startswith("structured-matrix")
+    temperature = cross_entropy(TemperatureScaling().fit(logits, y).predict_log_proba(test), test_y)
+    assert cross_entropy(calibrator.predict_log_proba(test), test_y) < 0.97 * temperature
 
 
+def test_platt_is_among_the_candidates_for_two_classes():
+    assert "platt" in AutoCalibration().fit(*planted("none", 60, n_classes=2)).cross_entropies_
+    assert "platt" not in AutoCalibration().fit(*planted("none", 60, n_classes=3)).cross_entropies_
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_losses_of_millions_do_not_speak_for_no_calibration(n_classes, seed):
+    """As of naive Bayes: a standard error of such losses is as large as their mean, and hides it."""
+    rng = np.random.default_rng(seed)
+    logits, y = planted("none", 300, n_classes=n_classes, seed=seed)
+    test, test_y = planted("none", 5000, n_classes=n_classes, seed=99)
+    boast, others = (np.exp(6 * rng.standard_normal((len(z), 1))) * 100 for z in (logits, test))
+    calibrator = AutoCalibration().fit(logits * boast, y)
+    assert calibrator.cross_entropies_["none"] > 1000
+    assert calibrator.method_ != "none"
+    assert cross_entropy(calibrator.predict_log_proba(test * others), test_y) < np.log(n_classes)
+
+
+@pytest.mark.filterwarnings("ignore:Temperature scaling:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("n_rows", [2, 3, 6])
 def test_as_few_rows_as_there_can_be(n_rows):
     logits, y = np.eye(3)[np.arange(n_rows) % 3] + 0.1, np.array([0, 1, 0, 0, 1, 2])[:n_rows]
@@ -81,8 +114,33 @@ def test_folds_do_not_tell_how_often_a_sample_has_its_classes():
     logits, y = planted("none", 80, n_classes=40)
     calibrator = AutoCalibration().fit(logits, y, classes=np.arange(40))
     assert calibrator.method_ in ("none", "temperature")
-    before = calibrator.cross_entropies_["none"]
-    assert calibrator.cross_entropies_["bias-corrected-temperature"] > before
+    targets = Targets(40, np.full(80, 1 / 80), labels=y.astype(np.int32))
+    losses = out_of_fold_losses([BiasCorrectedTemperatureScaling()], logits, targets, 80)
+    assert losses.mean() > calibrator.cross_entropies_["none"]
+
+
+@pytest.mark.parametrize("kind", ["labels", "rows"])
+def test_losses_out_of_folds_are_those_of_a_loop_by_hand(kind):
+    """The inner fits know the weight of their own rows, which ridges and mixtures depend on."""
+    logits, y = planted("bias", 60, n_classes=3)
+    weight = np.random.default_rng(3).integers(0, 4, size=60).astype(float)
+    soft = 0.9 * np.eye(3)[y] + 0.1 / 3
+    truth = y if kind == "labels" else soft
+    targets, total = join_targets(
+        np.arange(3), weight.copy(), None, **({"labels": y.astype(np.int32)} if kind == "labels" else {"proba": soft})
+    )
+    candidates = [StructuredMatrixScaling(), StructuredVectorScaling(strength=10), TemperatureScaling()]
+    losses = out_of_fold_losses(candidates, logits, targets, total)
+    fold = folds(weight)
+    expected = np.zeros((3, 60))
+    for k, candidate in enumerate(candidates):
+        for held_out in range(5):
+            inside, outside = (fold >= 0) & (fold != held_out), fold == held_out
+            fitted = clone(candidate).fit(logits[inside], truth[inside], weight[inside], classes=np.arange(3))
+            log_proba = fitted.predict_log_proba(logits[outside])
+            share = np.eye(3)[y[outside]] if kind == "labels" else soft[outside]
+            expected[k, outside] = -(share * log_proba).sum(axis=1)
+    np.testing.assert_allclose(losses, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_subsets_keep_shares():

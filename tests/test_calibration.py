@@ -11,10 +11,11 @@ import reference_calibration as reference
 import sklearn
 from scipy.special import log_softmax
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import get_tags
 
 from sksoftmax.calibration import CALIBRATORS, Calibrator
+from sksoftmax.functional import PROBA_TOLERANCE
 
 every = pytest.mark.parametrize("name", sorted(CALIBRATORS))
 # What the optimum is known to, in log-probabilities.
@@ -155,6 +156,17 @@ def test_rows_of_probabilities_are_weighted_labels(name, problem):
     )
 
 
+@every
+def test_rows_of_probabilities_that_hardly_sum_to_one_are_their_normalised_selves(name, problem):
+    """Numbers written with four decimals: a row that sums to less says the same, and weighs less, by as little."""
+    logits, y, weight = problem
+    rng = np.random.default_rng(0)
+    soft = 0.7 * np.eye(logits.shape[1])[y] + 0.3 * rng.dirichlet(np.ones(logits.shape[1]), size=len(y))
+    mass = 1 + 0.9 * PROBA_TOLERANCE * np.where(np.arange(len(y)) % 3 > 0, -1, 1)
+    expected = calibrated(name, logits, soft, weight * mass)
+    np.testing.assert_allclose(calibrated(name, logits, soft * mass[:, None], weight), expected, rtol=1e-7, atol=1e-7)
+
+
 # The automatic choice deals rows out, and a row that stands twice may stand in two folds.
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("name", sorted(set(CALIBRATORS) - {"auto"}))
@@ -247,6 +259,42 @@ def test_impossible_classes_are_no_numbers_to_fear(name, problem):
     logits[1, y[1]] = -np.inf  # of no weight
     proba = CALIBRATORS[name]().fit(logits, y, weight).predict_proba(logits)
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+
+
+@every
+@pytest.mark.parametrize("size", [1e155, 1e300, 1.7e308])
+def test_finite_logits_give_finite_probabilities_without_a_warning(name, size):
+    """But for the ones that say what the data are: which way the logits point is all that such logits tell."""
+    n_classes, rng = n_classes_of(name), np.random.default_rng(0)
+    labels = rng.integers(n_classes, size=40)
+    signs = rng.choice([-1.0, 1.0], size=(40, n_classes))
+    few = np.where(rng.uniform(size=signs.shape) < 0.5, signs * size, signs)
+    usual, y, _ = make_problem(n_classes)
+    kinds = {"random": signs * size, "few": few, "right": size * np.eye(n_classes)[labels]}
+    kinds |= {"contrary": -kinds["right"], "beside others": -kinds["right"] + rng.normal(size=signs.shape)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        on_usual = CALIBRATORS[name]().fit(usual, y)
+        for kind, logits in kinds.items():
+            for calibrator in (CALIBRATORS[name]().fit(logits, labels, classes=np.arange(n_classes)), on_usual):
+                proba = calibrator.predict_proba(logits)
+                np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-12, err_msg=kind)
+        single = (signs * 3e38).astype(np.float32)
+        for calibrator in (CALIBRATORS[name]().fit(single, labels, classes=np.arange(n_classes)), on_usual):
+            assert np.isfinite(calibrator.predict_proba(single)).all()
+
+
+@pytest.mark.parametrize("size", [1e-20, 1.0, 30.0, 1e6, 1e300])
+@pytest.mark.parametrize("noise", [0.0, 1.5])
+def test_beta_of_logits_that_say_the_contrary_is_a_constant(size, noise):
+    """No map that rises is better than the share of the second class, as a sum over all faces of the constraints shows."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=60)
+    logits = -size * (2 * labels - 1) * rng.uniform(1, 2, size=60) + size * noise * rng.normal(size=60)
+    calibrator = CALIBRATORS["beta"]().fit(logits, labels)
+    assert calibrator.a_ == calibrator.b_ == 0
+    np.testing.assert_allclose(calibrator.predict_proba(logits)[:, 1], labels.mean(), rtol=1e-9)
 
 
 # -- bad input -----------------------------------------------------------------------------------------------------------

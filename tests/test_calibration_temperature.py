@@ -2,6 +2,7 @@
 
 import tracemalloc
 import warnings
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from sksoftmax.calibration import EnsembleTemperatureScaling, TemperatureScaling
 from sksoftmax.calibration._base import BLOCK_ROWS
 from sksoftmax.calibration._likelihood import SAMPLE_ROWS, SAMPLE_STEP, SEGMENT_SIZE, fit_temperature
+from sksoftmax.calibration._mixing import mix_uniform
 from sksoftmax.losses import Targets
 
 NEEDS_TEMPERATURE = pytest.mark.skipif(
@@ -110,7 +112,8 @@ def test_never_worse_than_doing_nothing(seed, n_classes, temperature, noise, dty
     wide = logits.astype(np.float64)
     before = -np.average(log_softmax(wide, axis=1)[np.arange(40), y], weights=weight)
     after = loss_of(calibrator, wide, y, weight)
-    assert after <= before + 1e-12 * abs(before)
+    mixed = calibrator.input_mixing_ / (1 - calibrator.input_mixing_)  # what mixing can cost a row
+    assert after <= before + 1e-12 * abs(before) + mixed
     assert calibrator.log_likelihood_ == pytest.approx(-weight.sum() * after, rel=1e-9, abs=1e-12)
     assert loss_of(ensemble, wide, y, weight) <= after + 1e-10
     np.testing.assert_array_equal(calibrator.transform(logits).argmax(axis=1), logits.argmax(axis=1))
@@ -129,7 +132,7 @@ def test_logits_beyond_their_type_are_told_from_the_largest():
     logits = np.array([[1e300, 0.0, 1.0], [0.0, 1e300, 2.0], [1e300, 1e299, 0.0], [2.0, 0.0, 1.0]])
     with pytest.warns(ConvergenceWarning, match="largest logit"):
         calibrator = TemperatureScaling().fit(logits[[0, 1, 3, 3]], [0, 1, 0, 0], classes=[0, 1, 2])
-    calibrator.temperature_ = 1e-20
+    calibrator.temperature_, calibrator.input_mixing_ = 1e-20, 0.0
     np.testing.assert_array_equal(calibrator.transform(logits)[0], [0, -np.inf, -np.inf])
     np.testing.assert_array_equal(calibrator.predict_proba(logits)[:3], np.eye(3)[[0, 1, 0]])
     single = np.array([[3e38, -3e38, 0.0]], dtype=np.float32)
@@ -144,6 +147,71 @@ def test_smoothed_targets_are_soft_targets():
     smoothed = fit_temperature(logits, Targets(4, weight, labels=y.astype(np.int32)), len(y), smoothing=0.1)
     assert smoothed.temperature == pytest.approx(TemperatureScaling().fit(logits, soft).temperature_, rel=1e-12)
     assert smoothed.loss == pytest.approx(reference.mean_loss(logits / smoothed.temperature, np.eye(4)[y], weight), rel=1e-12)
+
+
+# -- a little of the uniform distribution ---------------------------------------------------------------------------------
+
+
+def naive_bayes(n_rows=300, n_classes=4, seed=0):
+    """Logits of a model that counts each column a thousand times, and is wrong for some rows."""
+    logits, y = sample(n_rows, n_classes, seed=seed)
+    rng = np.random.default_rng(seed)
+    return logits * np.exp(4 * rng.normal(size=(n_rows, 1))) * 1e3, y
+
+
+def test_mixing_is_a_mixture_of_probabilities():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(50, 5)) * np.logspace(-8, 3, 50)[:, None]
+    logits[7, 2] = -np.inf
+    proba = softmax(logits, axis=1)
+    for share in (1e-6, 0.3):
+        mixed = softmax(mix_uniform(logits, share), axis=1)
+        possible = np.isfinite(logits)
+        expected = np.where(possible, (1 - share) * proba + share / possible.sum(axis=1, keepdims=True), 0)
+        np.testing.assert_allclose(mixed, expected, rtol=1e-12)
+    with localcontext(prec=60):
+        for tiny in (1e-17, 1e-9, 0.3, 2.0, 30.0):
+            e = Decimal(-tiny).exp()
+            odds = Decimal("1e-6") / (1 - Decimal("1e-6")) * (1 + e) / 2
+            exact = float(((e + odds) / (1 + odds)).ln())
+            assert mix_uniform(np.array([[0.0, -tiny]]), 1e-6)[0, 1] == pytest.approx(exact, rel=1e-9)
+    assert mix_uniform(logits, 0.0) is logits
+    with np.errstate(all="raise", under="ignore"):
+        huge = mix_uniform(np.array([[1.7e308, -1.7e308], [1e300, 1.0]]), 1e-6)
+    np.testing.assert_allclose(huge[:, 1], np.log(5e-7), rtol=1e-6)
+
+
+def test_a_row_of_a_billion_nats_does_not_fix_the_temperature():
+    logits, y = naive_bayes()
+    test, test_y = naive_bayes(5000, seed=1)
+    calibrator = TemperatureScaling().fit(logits, y)
+    assert calibrator.input_mixing_ == 1e-6
+    assert calibrator.temperature_ < 50
+    mixed = np.log((1 - 1e-6) * softmax(logits, axis=1) + 1e-6 / 4)
+    expected = reference.best_temperature(mixed, np.eye(4)[y], np.ones(len(y)))
+    assert calibrator.temperature_ == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(calibrator.predict_proba(logits), softmax(mixed / expected, axis=1), rtol=1e-7, atol=1e-12)
+    steps = np.logspace(0, 12, 200)
+    alone = steps[np.argmin([reference.mean_loss(logits / step, np.eye(4)[y], np.ones(len(y))) for step in steps])]
+    without = -np.mean(log_softmax(test / alone, axis=1)[np.arange(5000), test_y])
+    assert loss_of(calibrator, test, test_y) < 0.9 * without
+
+
+def test_decision_values_of_a_large_scale_keep_what_they_say():
+    """Wrong for some rows by hundreds, as a linear model on raw columns is: but the gaps still tell how sure it is."""
+    logits, y = sample(500, temperature=1000)
+    calibrator = TemperatureScaling().fit(logits, y)
+    assert calibrator.input_mixing_ == 0
+    expected = reference.best_temperature(logits / 1000, np.eye(4)[y], np.ones(len(y))) * 1000
+    assert calibrator.temperature_ == pytest.approx(expected, rel=1e-10)
+
+
+def test_rows_that_are_certain_and_right_do_not_make_others_certain():
+    logits, _ = sample(temperature=1000)
+    with pytest.warns(ConvergenceWarning, match="largest logit"):
+        calibrator = TemperatureScaling().fit(logits, logits.argmax(axis=1))
+    assert calibrator.input_mixing_ == 1e-6
+    assert calibrator.predict_log_proba(logits).min() > np.log(1e-7)
 
 
 # -- data without an optimum ---------------------------------------------------------------------------------------------
@@ -223,7 +291,7 @@ def test_a_sample_of_the_rows_gives_only_the_start():
     logits, y = sample(n_rows)
     assert TemperatureScaling().fit(logits, y).n_iter_ <= 3
     misleading = logits.copy()
-    misleading[::SAMPLE_STEP] *= 100  # the sample is of other rows altogether
+    misleading[::SAMPLE_STEP] *= 0.01  # the sample is of other rows altogether
     expected = reference.best_temperature(misleading, np.eye(4)[y], np.ones(n_rows))
     assert TemperatureScaling().fit(misleading, y).temperature_ == pytest.approx(expected, rel=1e-10)
     separated = logits.argmax(axis=1)[::SAMPLE_STEP]

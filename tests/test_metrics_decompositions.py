@@ -4,10 +4,19 @@ import math
 
 import numpy as np
 import pytest
+import reference_corp
+from sklearn.model_selection import KFold
 
 from sksoftmax.calibration import CALIBRATORS, TemperatureScaling
 from sksoftmax.functional import softmax
-from sksoftmax.metrics import METRICS, brier_score_loss, cross_entropy_loss, decompose_brier_score, decompose_score
+from sksoftmax.metrics import (
+    METRICS,
+    brier_score_loss,
+    cross_entropy_loss,
+    decompose_brier_score,
+    decompose_score,
+    decompose_score_corp,
+)
 
 SCORES = ["cross_entropy_loss", "brier_score_loss", "spherical_score"]
 
@@ -118,3 +127,119 @@ def test_predictions_of_a_few_values_have_the_classical_three_parts(rng):
     constant = decompose_brier_score(y, prior)
     np.testing.assert_allclose([constant.reliability, constant.resolution], 0, atol=1e-15)
     np.testing.assert_allclose(constant.uncertainty, brier_score_loss(y, prior))
+
+
+# -- CORP ----------------------------------------------------------------------------------------------------------------
+
+CORP_SCORES = {"brier_score_loss": reference_corp.brier, "cross_entropy_loss": reference_corp.cross_entropy}
+corp_scores = pytest.mark.parametrize("score", CORP_SCORES)
+
+
+@corp_scores
+@pytest.mark.parametrize("kind", ["labels", "rows"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_corp_is_the_slow_formula_and_adds_up(rng, score, kind, n_classes):
+    logits, y, weight = make_calibrated(rng, n_rows=60, n_classes=n_classes)
+    proba = softmax(3 * logits)
+    proba[:20] = proba[20:40]  # ties
+    target = np.eye(n_classes)[y] if kind == "labels" else rng.dirichlet(np.ones(n_classes), size=60)
+    truth = y if kind == "labels" else target
+    parts = decompose_score_corp(truth, proba, score=score, labels=range(n_classes), sample_weight=weight)
+    events = {1: 1} if n_classes == 2 else {k: k for k in range(n_classes)}
+    expected = np.array([reference_corp.parts(proba[:, k], target[:, k], weight, CORP_SCORES[score]) for k in events])
+    own = [parts] if n_classes == 2 else [parts.by_class[k] for k in events]
+    given = [[p.miscalibration, p.discrimination, p.uncertainty] for p in own]
+    np.testing.assert_allclose(given, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose([parts.miscalibration, parts.discrimination, parts.uncertainty], expected.sum(axis=0), rtol=1e-9)
+    for p in [parts, *own]:
+        np.testing.assert_allclose(p.miscalibration - p.discrimination + p.uncertainty, p.total, rtol=1e-12)
+    assert bool(parts.by_class) == (n_classes > 2)
+    if score == "brier_score_loss" or n_classes == 2:
+        whole = METRICS[score].function(truth, proba, sample_weight=weight, labels=range(n_classes))
+        np.testing.assert_allclose(parts.total, whole, rtol=1e-9)
+
+
+@corp_scores
+def test_corp_of_what_is_known(rng, score):
+    logits, y, _ = make_calibrated(rng, n_rows=3000, n_classes=2)
+    honest, sharp = (decompose_score_corp(y, softmax(s * logits), score=score) for s in (1, 3))
+    np.testing.assert_allclose(sharp.discrimination, honest.discrimination, rtol=1e-12)  # of the order alone
+    assert 2 * honest.miscalibration < 0.02 < sharp.miscalibration
+    constant = decompose_score_corp(y, np.full(3000, y.mean()), score=score)
+    np.testing.assert_allclose([constant.miscalibration, constant.discrimination], 0, atol=1e-15)
+    perfect = decompose_score_corp(y, y.astype(float), score=score)
+    np.testing.assert_allclose([perfect.total, perfect.discrimination], [0, perfect.uncertainty], atol=1e-15)
+    wrong = decompose_score_corp([0, 1, 1, 0], [0.0, 0.0, 1.0, 0.5], score=score)
+    assert np.isinf(wrong.total) == np.isinf(wrong.miscalibration) == (score == "cross_entropy_loss")
+    assert np.isfinite([wrong.discrimination, wrong.uncertainty]).all()
+
+
+def test_corp_names_bad_options(rng):
+    logits, y, _ = make_calibrated(rng, n_rows=60)
+    with pytest.raises(
+        ValueError, match=r"score must be one of 'brier_score_loss', 'cross_entropy_loss'; got 'spherical_score'"
+    ):
+        decompose_score_corp(y, softmax(logits), score="spherical_score")
+    with pytest.raises(ValueError, match="y_proba must sum to 1"):
+        decompose_score_corp(y, 2 * softmax(logits))
+
+
+# -- zeros and weights ---------------------------------------------------------------------------------------------------
+
+
+def forest_like(rng, n_rows=600, n_votes=20):
+    """Shares of few votes for what is likely: many are zero, and a class with none comes true now and then."""
+    logits, y, _ = make_calibrated(rng, n_rows=n_rows)
+    proba = softmax(1.5 * logits)
+    return np.array([rng.multinomial(n_votes, row) for row in proba]) / n_votes, y
+
+
+@pytest.mark.parametrize("calibrator", ["temperature", "structured-matrix", "auto"])
+def test_zeros_of_votes_do_not_make_recalibration_worse(rng, calibrator):
+    """As a probability of 2e-16 each they would fix temperatures, and calibration would come out negative."""
+    votes, y = forest_like(rng)
+    for score, sign in (("brier_score_loss", 1), ("spherical_score", -1)):
+        parts = decompose_score(y, votes, score=score, calibrator=calibrator)
+        assert sign * parts.calibration > 0.002
+    parts = decompose_score(y, votes, calibrator=calibrator)
+    assert parts.total == parts.calibration == np.inf
+    assert parts.refinement < 1.25
+
+
+def test_refinement_is_relative_to_the_calibrators():
+    """What one temperature can't mend, such as a bias, is refinement beside it; the default finds it."""
+    rng = np.random.default_rng(0)
+    logits, y, _ = make_calibrated(rng)
+    biased = softmax(2 * (logits + np.array([2, 0, 0, -1])))
+    honest = decompose_score(y, softmax(logits))
+    one, default = decompose_score(y, biased, calibrator="temperature"), decompose_score(y, biased)
+    assert one.total == default.total
+    assert one.refinement > honest.refinement + 0.1
+    assert default.refinement < honest.refinement + 0.02
+    assert default == decompose_score(y, biased, calibrator="auto")
+
+
+@pytest.mark.parametrize("calibrator", ["structured-matrix", "platt"])
+def test_calibrators_of_folds_are_told_how_many_rows_there_are(rng, calibrator):
+    """Ridges and smoothed targets fade with the rows: a calibrator fitted to weights that sum to one hardly moves."""
+    logits, y, weight = make_calibrated(rng, n_rows=300)
+    proba = softmax(2 * logits + np.array([2, 0, 0, -1]))
+    for given in (None, weight + 0.5):
+        w = np.ones(300) if given is None else given
+        by_hand = np.empty(300)
+        for fit, held_out in KFold(5, shuffle=True, random_state=0).split(proba):
+            fitted = CALIBRATORS[calibrator](input="proba").fit(proba[fit], y[fit], w[fit])
+            by_hand[held_out] = -fitted.predict_log_proba(proba[held_out])[np.arange(len(held_out)), y[held_out]]
+        parts = decompose_score(y, proba, calibrator=calibrator, sample_weight=given)
+        np.testing.assert_allclose(parts.refinement, np.average(by_hand, weights=w), rtol=1e-9)
+
+
+def test_calibrators_of_folds_are_told_the_weights(rng):
+    """Rows that weigh next to nothing, and say the contrary: without weights a temperature would be fitted to them."""
+    logits, y, _ = make_calibrated(rng, n_rows=900)
+    light = np.arange(900) % 3 > 0
+    y[light] = logits[light].argmin(axis=1)
+    weight = np.where(light, 1e-9, 1.0)
+    weighted = decompose_score(y, softmax(3 * logits), calibrator="temperature", sample_weight=weight)
+    heavy = decompose_score(y[~light], softmax(3 * logits[~light]), calibrator="temperature")
+    np.testing.assert_allclose(weighted.refinement, heavy.refinement, rtol=0.01)

@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.naive_bayes import GaussianNB
 
 import reference
@@ -76,9 +77,15 @@ def test_bad_input(models):
         ScoreDecompositionDisplay.from_predictions(y, {})
     impossible = proba["honest"].copy()
     impossible[0] = np.eye(3)[(y[0] + 1) % 3]
-    with pytest.raises(ValueError, match="cross_entropy_loss of 'model' is infinite"):
+    with pytest.raises(ValueError, match=r"cross_entropy_loss of 'model' is infinite.*take score='brier_score_loss' or"):
         ScoreDecompositionDisplay.from_predictions(y, impossible)
     X, digits = load_digits(return_X_y=True)
+    forest = RandomForestClassifier(10, random_state=0).fit(X[:900], digits[:900])
+    with pytest.raises(ValueError, match=r"'RandomForestClassifier' is infinite.*forests.*'spherical_score', which are finite"):
+        ScoreDecompositionDisplay.from_estimator(forest, X[900:], digits[900:])
+    for score, sign in (("brier_score_loss", 1), ("spherical_score", -1)):
+        display = ScoreDecompositionDisplay.from_estimator(forest, X[900:], digits[900:], score=score)
+        assert sign * display.decompositions["RandomForestClassifier"].calibration > 0
     models = {"ten": GaussianNB().fit(X, digits), "two": GaussianNB().fit(X, digits % 2)}
     with pytest.raises(ValueError, match="classes_ must be the same"):
         ScoreDecompositionDisplay.from_estimator(models, X, digits)

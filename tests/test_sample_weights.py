@@ -74,6 +74,7 @@ TOOLS = {
     "calibration_test": drawn("calibration_test", lambda result: result.statistic, **DRAWS),
     "consistency_bars": drawn("consistency_bars", lambda result: (), **DRAWS),
     "decompose_brier_score": metric("decompose_brier_score"),
+    "decompose_score_corp": metric("decompose_score_corp"),
     "decompose_score": drawn("decompose_score", lambda result: result.total, calibrator="temperature"),
     "precision_per_class": metric("precision_per_class"),
     "recall_per_class": metric("recall_per_class"),

@@ -22,9 +22,7 @@ from ..functional import as_floats, check_proba
 from ..kernels import softmax as kernels
 from ..losses import Targets
 from ..targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, unique_labels
-
-PROBA_FLOOR = float(np.finfo(np.float64).eps)
-"""With ``input="proba"`` lesser probabilities count as this one: zeros must have a logarithm, and keep their place."""
+from ._zeros import fill_zeros, logit_of_zero
 
 BLOCK_ROWS = 4096
 # Weights that sum to less count as if they summed to this, and to its inverse at most: priors are divided by the sum.
@@ -41,8 +39,8 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below
-        ``PROBA_FLOOR``, 2.2e-16, count as that: zeros too.
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
+        least one above zero in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
@@ -50,6 +48,8 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         Column k of logits and probabilities belongs to the k-th.
     n_features_in_ : int
         Columns of the logits: the number of classes, or 1 for two classes with one logit.
+    log_zero_ : float
+        The logarithm that a probability of zero counts as; −inf for logits.
     """
 
     _parameter_constraints: ClassVar[dict] = {"input": [SortedStrOptions({"logits", "proba"})]}
@@ -109,7 +109,8 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
             Bad input; the message names it, what was got and what is allowed, and the first bad row.
         """
         logits, y, sample_weight = as_numpy(logits=logits, y=y, sample_weight=sample_weight)
-        rows, n_columns, finite = _rows(logits, proba=self.input == "proba")
+        proba = self.input == "proba"
+        rows, n_columns, finite = _rows(logits, proba=proba)
         n_rows, n_classes = rows.shape
         if self.two_classes_only and n_classes != 2:
             raise ValueError(f"{type(self).__name__} is for two classes, got {n_classes} columns of {self.input}.")
@@ -122,10 +123,14 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         weight = check_sample_weight(sample_weight, rows)
         targets, total_weight = make_targets(names, weight, None, **encoded)
         total_weight = min(max(total_weight, LEAST_TOTAL), 1 / LEAST_TOTAL)
-        if not finite:
+        log_zero = -np.inf
+        if proba:
+            log_zero = logit_of_zero(rows, targets.weight)
+            rows = fill_zeros(rows, log_zero)
+        elif not finite:
             _check_true_class_is_finite(rows, targets)
         fitted = self._fit(rows, targets, total_weight)
-        self.__dict__.update(classes_=names, n_features_in_=n_columns, **fitted)
+        self.__dict__.update(classes_=names, n_features_in_=n_columns, log_zero_=log_zero, **fitted)
         return self
 
     # -- calibrating ---------------------------------------------------------------------------------------------
@@ -191,8 +196,11 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
 
     def _calibrated(self, logits: Any) -> NDArray:
         check_is_fitted(self)
-        rows, _, finite = _rows(logits, proba=self.input == "proba", n_classes=len(self.classes_))
-        if not finite:
+        proba = self.input == "proba"
+        rows, _, finite = _rows(logits, proba=proba, n_classes=len(self.classes_))
+        if proba:
+            rows = fill_zeros(rows, self.log_zero_)
+        elif not finite:
             _check_no_empty_row(rows)
         return self._transform(rows)
 
@@ -213,7 +221,10 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
 
 
 def _rows(given: Any, *, proba: bool, n_classes: int | None = None) -> tuple[NDArray, int, bool]:
-    """Return logits of shape (n_rows, n_classes), how many columns were given, and whether all are finite."""
+    """Return logits of shape (n_rows, n_classes), how many columns were given, and whether all that was given is finite.
+
+    Probabilities of zero are logits of −inf.
+    """
     name = "proba" if proba else "logits"
     if sparse.issparse(given):
         raise ValueError(f"{name} are sparse; pass a dense array.")
@@ -258,9 +269,9 @@ def _two_columns(column: NDArray, *, proba: bool) -> NDArray:
 
 
 def _log(proba: NDArray) -> NDArray:
-    """Return the logarithms of class probabilities, none of them below ``PROBA_FLOOR``."""
-    logits = np.maximum(check_proba(proba, "proba"), PROBA_FLOOR, dtype=proba.dtype)
-    return np.log(logits, out=logits)
+    """Return the logarithms of class probabilities."""
+    with np.errstate(divide="ignore"):
+        return np.log(check_proba(proba, "proba"))
 
 
 def _check_no_empty_row(rows: NDArray) -> None:
@@ -335,4 +346,4 @@ def _check_true_class_is_finite(rows: NDArray, targets: Targets) -> None:
             raise ValueError(f"logits must be finite for the true class, got -inf in row {start + bad[0]}.")
 
 
-__all__ = ["PROBA_FLOOR", "Calibrator"]
+__all__ = ["Calibrator"]

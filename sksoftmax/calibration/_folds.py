@@ -22,13 +22,12 @@ from ._base import Calibrator
 from ._logits import (
     align,
     choose_response_method,
-    fill_zeros,
     fitted_classes,
     log_proba_of,
-    logit_of_zero,
     one_column,
     read_logits,
 )
+from ._zeros import fill_zeros, logit_of_zero
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,12 @@ With the gaps :math:`d_{ik} = z_{ik} - \max_j z_{ij}` and :math:`b = 1/T` the me
 gap that the model expects, :math:`A'(b)`, is S; neither is positive. Solved is :math:`\log(A'(b) / S) = 0` in :math:`\log b`,
 nearly a straight line where the loss itself bends sharply, by Halley's method (Newton's with a second derivative) inside a
 bracket.
+
+A classifier that gives the truth a probability of :math:`e^{-10^9}` in one row fixes T with that row alone. Where a row like
+that, or probabilities that sharp, may have decided, the temperature is also found for probabilities with a little of the
+uniform distribution mixed in, which bounds what a row can say. Of the two that is kept which gives the greater likelihood to
+targets smoothed as if one more row's weight were spread evenly over the classes. Always to mix would cost decision values of
+a large scale, whose gaps beyond 16 still tell how sure the classifier is.
 """
 
 from __future__ import annotations
@@ -15,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, pairwise
 from math import exp, frexp, inf, ldexp, log, log1p, sqrt
 from sys import float_info
@@ -27,6 +33,7 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from ..kernels import softmax as kernels
 from ..losses import Targets
 from ..threads import map_in_order, thread_pool
+from ._mixing import mix_uniform
 
 MAX_SEGMENTS = 16
 # Logits that a segment has at least: their exponentials take longer than handing them to a thread.
@@ -37,6 +44,8 @@ BLOCK_SIZE = 2**10
 SAMPLE_STEP, SAMPLE_ROWS = 16, 500
 MAX_ITER = 100
 MAX_STEP = 3.0  # of log(b)
+# The share of the uniform distribution; mixed in only if T is above TOO_SURE without it, or rows are all but certain.
+MIXING, TOO_SURE = 1e-6, 4.0
 # Steps converge cubically: what is left after the last one is below the sample's error, or below rounding.
 LAST_SAMPLE_STEP, LAST_STEP = 1e-1, 1e-5
 MAYBE_LAST = 0.1  # the step after one this small may be the last
@@ -62,6 +71,8 @@ class Optimum:
         Positive and finite.
     loss : float
         Mean cross-entropy at it of the targets as they were given, in nats.
+    mixing : float
+        Share of the uniform distribution to be mixed into the probabilities before the temperature: ``MIXING`` or 0.
     n_iter : int
         Passes over all rows.
     fault : str or None
@@ -70,6 +81,7 @@ class Optimum:
 
     temperature: float
     loss: float
+    mixing: float
     n_iter: int
     fault: str | None = None
 
@@ -91,14 +103,24 @@ def fit_temperature(logits: NDArray, targets: Targets, total_weight: float, *, s
     with nullcontext() if n_threads == 1 else thread_pool(n_threads) as pool:
         rows = _Rows(logits, targets, pool=pool, n_threads=n_threads)
         gaps = rows.gaps()
-        exponent = 0
+        least, exponent = gaps.least, 0
         if gaps.beyond or not SMALLEST**2 < gaps.square < LARGEST**2:
             exponent = frexp(float(np.abs(logits).max(where=np.isfinite(logits), initial=0)))[1] - 1
             rows = _Rows(np.ldexp(logits, -exponent), targets, pool=pool, n_threads=n_threads)
             gaps = rows.gaps()
         b, loss, n_iter, fault = _maximise(rows, gaps, total_weight, smoothing, ldexp(1.0, exponent))
-    temperature = min(max(2.0**exponent / b, float_info.min), float_info.max)
-    return Optimum(temperature, loss, n_iter, fault)
+        temperature = min(max(2.0**exponent / b, float_info.min), float_info.max)
+        given = Optimum(temperature, loss, 0.0, n_iter, fault)
+        lowest = log(MIXING / logits.shape[1])
+        if not (least < lowest and temperature > TOO_SURE) and not b * gaps.uniform < lowest:
+            return given
+        rows = _Rows(mix_uniform(logits, MIXING), targets, pool=pool, n_threads=n_threads)
+        mixed = rows.gaps()
+        mixed_b, loss, n_iter, fault = _maximise(rows, mixed, total_weight, smoothing, 1.0)
+    one_row = 1 / (total_weight + 1)
+    if loss + mixed.smoothing_cost(mixed_b, one_row) < given.loss + gaps.smoothing_cost(b, one_row):
+        return Optimum(1 / mixed_b, loss, MIXING, given.n_iter + n_iter, fault)
+    return replace(given, n_iter=given.n_iter + n_iter)
 
 
 def _maximise(
@@ -168,12 +190,20 @@ def _log_step(b: float, first: float, second: float, third: float, goal: float) 
 
 @dataclass(frozen=True)
 class _Gaps:
-    """Weighted means over rows: the targets' gap, the gap and its square under equal probabilities; what was beyond numbers."""
+    """Weighted means over rows: the targets' gap, the gap and its square under equal probabilities; what was beyond numbers.
+
+    And the least gap that a row's target has.
+    """
 
     target: float
     uniform: float
     square: float
     beyond: float
+    least: float
+
+    def smoothing_cost(self, b: float, smoothing: float) -> float:
+        """Return by how much smoothing the targets raises the mean loss at b."""
+        return b * smoothing * (self.target - self.uniform)
 
     def goal(self, smoothing: float) -> float:
         """Return the mean gap that the smoothed targets have."""
@@ -220,7 +250,7 @@ class _Rows:
 
         parts = np.array(list(map_in_order(self._pool, self._n_threads, of, self._segments)))
         target, uniform, square = (parts[:, :3].sum(axis=0) / self._weight()).tolist()
-        return _Gaps(target, uniform, square, float(parts[:, 3].sum()))
+        return _Gaps(target, uniform, square, float(parts[:, 3].sum()), float(parts[:, 4].min()))
 
     def log_partition(self, b: float, with_value: bool) -> tuple[float, float, float, float]:
         """Return A(b), or zero if it is not wanted, and its first three derivatives."""

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from ..functional import log_softmax
 
 RESPONSE_METHODS = ("decision_function", "predict_log_proba", "predict_proba")
-ZERO_SHARE = 1 / 3
-"""A probability of zero counts as this share of the least one above zero: what m votes are silent on has about 1 / (3 m)."""
 
 
 def choose_response_method(estimator: Any, response_method: str) -> str:
@@ -67,7 +65,7 @@ def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
     -------
     logits : ndarray of shape (n_samples,) or (n_samples, n_classes), float32 or float64
         One-dimensional if the method gives one number a row, the logit of the second of two classes. −inf where a
-        probability is zero: see ``fill_zeros``.
+        probability is zero: see ``_zeros``.
 
     Raises
     ------
@@ -113,20 +111,3 @@ def align(columns: NDArray, classes: NDArray, all_classes: NDArray) -> NDArray:
 def log_proba_of(logits: NDArray, labels: NDArray) -> NDArray[np.float64]:
     """Return the log-probabilities of the true classes, given by index, in nats."""
     return log_softmax(two_columns(logits))[np.arange(len(labels)), labels].astype(np.float64)
-
-
-def logit_of_zero(logits: NDArray) -> float:
-    """Return what a probability of zero counts as, given the log-probabilities of rows that calibrate."""
-    return float(np.min(logits, where=np.isfinite(logits), initial=0.0) + np.log(ZERO_SHARE))
-
-
-def fill_zeros(logits: NDArray, zero: float) -> NDArray:
-    """Return log-probabilities with a number for −inf: ``zero``, or the row's lowest if that is lower still.
-
-    Forests and neighbours give zeros to what is merely rare. Far too low a number for them would decide the fit alone.
-    """
-    impossible = np.isneginf(logits)
-    if zero == -np.inf or not impossible.any():
-        return logits
-    lowest = np.where(impossible, 0, logits).min(axis=-1, keepdims=True)
-    return np.where(impossible, np.minimum(lowest, zero).astype(logits.dtype), logits)

@@ -57,8 +57,8 @@ def log_proba(logits: NDArray, temperature: float, *, mixing: float = 0.0) -> Ma
         At least ``LOWEST_LOG_PROBA``, where a probability underflows.
     """
     # The largest logit first: what is left cannot overflow when a low temperature divides it.
-    scaled = np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64)
     with np.errstate(over="ignore"):
+        scaled = np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64)
         scaled /= temperature
     if mixing == 0:
         kernels.log_softmax(scaled, len(scaled))

@@ -20,6 +20,9 @@ from ._base import Calibrator
 
 N_FOLDS = 5
 NO_SMOOTHING = 0.0
+LARGEST = 1e300  # sums of such losses are numbers
+BOUND = 1.0
+"""Nats: what a row's difference counts as at most in the standard error."""
 
 
 def subset(targets: Targets, rows: NDArray) -> tuple[Targets, float]:
@@ -78,9 +81,13 @@ def out_of_fold_losses(
 
 
 def standard_error(differences: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    """Return the standard error of the weighted mean of rows, weights summing to one."""
-    mean = float(weight @ differences)
-    return float(np.sqrt(np.square(weight) @ np.square(differences - mean)))
+    """Return the standard error of the weighted mean of rows' differences held within ``BOUND``, weights summing to one.
+
+    A loss has no bound, and one row of a million nats has a standard error as large as its mean: whatever it is compared with,
+    it could not be told from it. Held, such a row counts in full for the mean and as one nat for the error.
+    """
+    held = np.clip(differences, -BOUND, BOUND)
+    return float(np.sqrt(np.square(weight) @ np.square(held - weight @ held)))
 
 
 def simplest(
@@ -88,7 +95,7 @@ def simplest(
 ) -> int:
     """Return the candidate nearest to the default whose mean loss exceeds the least by no more than its standard error.
 
-    Candidates are ordered: those from the default to the best one are tried in turn. The error is that of the rows'
+    Candidates are ordered: those from the default to the best one are tried in turn. The error is that of the rows' bounded
     differences, which is smaller than that of the losses themselves.
 
     Parameters
@@ -104,6 +111,7 @@ def simplest(
     ----------
     Breiman, Friedman, Olshen & Stone (1984), "Classification and Regression Trees", section 3.4.3.
     """
+    losses = np.minimum(losses, LARGEST)
     best = int(np.argmin(losses @ weight))
     for candidate in range(default, best, 1 if best > default else -1):
         excess = losses[candidate] - losses[best]

@@ -1,6 +1,7 @@
 """Logistic regression of a probability on a few columns, without penalty: what one-vs-rest and beta calibration are made of.
 
-What lives here: ``fit_sigmoid``, and sigmoids in logarithms. What doesn't: what the columns are (``one_vs_rest``, ``beta``).
+What lives here: ``fit_sigmoid``, sigmoids in logarithms, differences of huge logits. What doesn't: what the columns are
+(``one_vs_rest``, ``beta``).
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ def fit_sigmoid(
         Not zero throughout.
     """
     weight = weight / weight.sum()
+    # Powers of two change no digit, and squares of what they leave do not overflow.
+    exponent = np.frexp(np.abs(columns).max(axis=0, initial=0.0))[1]
+    columns = np.ldexp(columns, -exponent)
     centre = weight @ columns
     scale = np.sqrt(weight @ (columns - centre) ** 2)
     varies = np.flatnonzero(scale > 1e-12 * np.abs(centre))  # others tell nothing beside the intercept: they are left at zero
@@ -44,7 +48,23 @@ def fit_sigmoid(
     scaled, intercept = objective.unpack(solution.params)
     coef = np.zeros(columns.shape[1])
     coef[varies] = scaled[0, : len(varies)] / scale[varies]
-    return coef, float(intercept[0] - coef @ centre), solution.value
+    return np.ldexp(coef, -exponent), float(intercept[0] - coef @ centre), solution.value
+
+
+def finite_line(values: NDArray[np.float64], dtype: np.dtype) -> NDArray[np.float64]:
+    """Return values within a quarter of the largest number of a dtype: their log-sigmoids and differences are finite in it."""
+    limit = float(np.finfo(dtype).max) / 4
+    return np.clip(values, -limit, limit)
+
+
+def difference(logits: NDArray, others: NDArray) -> NDArray[np.float64]:
+    """Return logits - others in float64, infinite only where one of them is."""
+    with np.errstate(over="ignore"):
+        out = np.subtract(logits, others, dtype=np.float64)
+    infinite = np.isinf(out)
+    if not infinite.any():
+        return out
+    return np.where(infinite & np.isfinite(logits) & np.isfinite(others), np.nan_to_num(out), out)
 
 
 def log_sigmoid(logit: NDArray) -> NDArray:

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..losses import Targets
 from ._base import Calibrator
-from ._sigmoid import fit_sigmoid, log_sigmoid
+from ._sigmoid import difference, finite_line, fit_sigmoid, log_sigmoid
 
 FACES: tuple[list[int], ...] = ([0, 1], [0], [1], [])
 """Which of a and b are free, the others zero."""
@@ -34,8 +34,8 @@ class BetaCalibration(Calibrator):
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below 2.2e-16 count
-        as that: zeros too.
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
+        least one above zero in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class BetaCalibration(Calibrator):
     c_: float
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
-        logit, share = _difference(logits), _second_share(targets)
+        logit, share = difference(logits[:, 1], logits[:, 0]), _second_share(targets)
         # An infinite logit is certain, whatever the map.
         counts = np.isfinite(logit) & (targets.weight > 0)
         if not counts.any():
@@ -94,14 +94,12 @@ class BetaCalibration(Calibrator):
         return {"a_": float(a), "b_": float(b), "c_": c}
 
     def _transform(self, logits: NDArray) -> NDArray:
-        logit = _difference(logits)
-        line = _columns(np.nan_to_num(logit)) @ np.array([self.a_, self.b_]) + self.c_
+        logit = difference(logits[:, 1], logits[:, 0])
+        with np.errstate(over="ignore"):
+            line = _columns(np.nan_to_num(logit)) @ np.array([self.a_, self.b_]) + self.c_
+        line = finite_line(line, logits.dtype)
         line = np.where(np.isinf(logit), logit, line)[:, None]
         return log_sigmoid(np.hstack([-line, line])).astype(logits.dtype, copy=False)
-
-
-def _difference(logits: NDArray) -> NDArray[np.float64]:
-    return logits[:, 1].astype(np.float64) - logits[:, 0]
 
 
 def _columns(logit: NDArray[np.float64]) -> NDArray[np.float64]:

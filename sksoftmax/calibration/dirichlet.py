@@ -17,11 +17,12 @@ from sklearn.utils._param_validation import Interval
 
 from ..blocks import as_rows, score_rows
 from ..losses import Targets
-from ._base import PROBA_FLOOR, Calibrator
+from ._base import Calibrator
 from ._regression import Matrix, fit_matrix, log_proba
 
 # Separable rows have no finite diagonal without it, and no other ones feel it.
 ON_DIAGONAL = 1e-5
+LEAST_PROBA = float(np.finfo(np.float64).eps)
 
 
 class DirichletCalibration(Calibrator):
@@ -118,4 +119,4 @@ class DirichletCalibration(Calibrator):
 
 def _floored(logits: NDArray) -> Matrix:
     rows = log_proba(logits, 1.0)
-    return np.maximum(rows, np.log(PROBA_FLOOR), out=rows)
+    return np.maximum(rows, np.log(LEAST_PROBA), out=rows)

@@ -16,7 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from ..kernels import softmax as kernels
 from ..losses import Targets
 from ._base import BLOCK_ROWS, Calibrator
-from ._likelihood import fit_temperature
+from ._likelihood import Optimum, fit_temperature
+from ._mixing import mix_uniform
 from .temperature import divide_logits
 
 MAX_ITER = 100
@@ -35,12 +36,13 @@ class EnsembleTemperatureScaling(Calibrator):
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below 2.2e-16 count
-        as that: zeros too.
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
+        least one above zero in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
-    temperature_ : float
+    temperature_, input_mixing_ : float
+        As for ``TemperatureScaling``.
     mixture_weights_ : ndarray of shape (3,), float64
         Of the scaled, the given and equal probabilities.
     log_likelihood_ : float
@@ -74,6 +76,7 @@ class EnsembleTemperatureScaling(Calibrator):
     """
 
     temperature_: float
+    input_mixing_: float
     mixture_weights_: NDArray[np.float64]
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
@@ -81,10 +84,11 @@ class EnsembleTemperatureScaling(Calibrator):
         if optimum.fault:
             message = f"Ensemble temperature scaling: {optimum.fault}. temperature_ is set to {optimum.temperature:.3g}."
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
-        proba, weight = _target_proba(logits, targets, optimum.temperature)
+        proba, weight = _target_proba(logits, targets, optimum)
         mixture, loss = _fit_mixture(proba, weight)
         return {
             "temperature_": optimum.temperature,
+            "input_mixing_": optimum.mixing,
             "mixture_weights_": mixture,
             "log_likelihood_": -total_weight * loss,
         }
@@ -95,7 +99,7 @@ class EnsembleTemperatureScaling(Calibrator):
             log_mixture = np.log(self.mixture_weights_)
         for start in range(0, len(logits), BLOCK_ROWS):
             given = logits[start : start + BLOCK_ROWS].astype(np.float64)
-            scaled = divide_logits(given, self.temperature_)
+            scaled = divide_logits(mix_uniform(given, self.input_mixing_), self.temperature_)
             kernels.log_softmax(given, len(given))
             kernels.log_softmax(scaled, len(scaled))
             equal = log_mixture[2] - np.log(given.shape[1])
@@ -104,7 +108,7 @@ class EnsembleTemperatureScaling(Calibrator):
         return out
 
 
-def _target_proba(logits: NDArray, targets: Targets, temperature: float) -> tuple[NDArray, NDArray]:
+def _target_proba(logits: NDArray, targets: Targets, optimum: Optimum) -> tuple[NDArray, NDArray]:
     """Return probabilities of targets by the three members, (n_targets, 3), and the targets' weights.
 
     A row of class probabilities has as many targets as positive numbers.
@@ -123,7 +127,7 @@ def _target_proba(logits: NDArray, targets: Targets, temperature: float) -> tupl
             assert targets.proba is not None
             rows, classes = np.nonzero(targets.proba[block] * (weight > 0)[:, None])
             share = targets.proba[block][rows, classes] / targets.proba[block].sum(axis=1, dtype=np.float64)[rows]
-        scaled = divide_logits(given, temperature)
+        scaled = divide_logits(mix_uniform(given, optimum.mixing), optimum.temperature)
         kernels.softmax(given, len(given))
         kernels.softmax(scaled, len(scaled))
         equal = np.full(len(rows), 1 / given.shape[1])

@@ -14,7 +14,12 @@ from sklearn.isotonic import IsotonicRegression
 from ..kernels import softmax as kernels
 from ..losses import Targets
 from ._base import Calibrator
-from ._sigmoid import fit_sigmoid, log_sigmoid
+from ._likelihood import fit_temperature
+from ._mixing import mix_uniform
+from ._sigmoid import difference, finite_line, fit_sigmoid, log_sigmoid
+
+UNSURE = 7.0
+"""Logits that are all below this leave no gap for which uniform probabilities would be mixed in."""
 
 
 class PlattScaling(Calibrator):
@@ -29,13 +34,15 @@ class PlattScaling(Calibrator):
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below 2.2e-16 count
-        as that: zeros too.
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
+        least one above zero in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
     coef_, intercept_ : ndarray of shape (n_classes,), or (1,) for two classes
         :math:`a` and :math:`b`; for two classes of ``classes_[1]``. Where a is negative the order of probabilities turns.
+    input_mixing_ : float
+        What is mixed into the probabilities before: as ``TemperatureScaling`` decides it.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Columns of the logits: the number of classes, or 1 for two classes with one logit.
@@ -64,16 +71,22 @@ class PlattScaling(Calibrator):
 
     coef_: NDArray[np.float64]
     intercept_: NDArray[np.float64]
+    input_mixing_: float
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
-        scores, shares = _scores(logits), _shares(targets)
+        mixing = 0.0
+        if np.abs(logits).max(where=np.isfinite(logits), initial=0) > UNSURE:
+            mixing = fit_temperature(logits, targets, total_weight).mixing
+        scores, shares = _scores(mix_uniform(logits, mixing)), _shares(targets)
         fits = [_fit_platt(scores[:, k], share, targets.weight, total_weight) for k, share in enumerate(shares)]
         coef, intercept = np.array(fits).T
-        return {"coef_": coef, "intercept_": intercept}
+        return {"coef_": coef, "intercept_": intercept, "input_mixing_": mixing}
 
     def _transform(self, logits: NDArray) -> NDArray:
-        scores = _scores(logits)
-        line = np.where(np.isinf(scores), scores, self.coef_ * np.nan_to_num(scores) + self.intercept_)
+        scores = _scores(mix_uniform(logits, self.input_mixing_))
+        with np.errstate(over="ignore"):
+            line = self.coef_ * np.nan_to_num(scores) + self.intercept_
+        line = np.where(np.isinf(scores), scores, finite_line(line, logits.dtype))
         return _all_classes(line).astype(logits.dtype, copy=False)
 
 
@@ -89,8 +102,8 @@ class IsotonicCalibration(Calibrator):
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below 2.2e-16 count
-        as that: zeros too.
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
+        least one above zero in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
@@ -152,18 +165,19 @@ def _scores(logits: NDArray) -> NDArray[np.float64]:
     """
     z = logits.astype(np.float64)
     if z.shape[1] == 2:
-        return z[:, 1:] - z[:, :1]
+        return difference(z[:, 1:], z[:, :1])
     rows, leader = np.arange(len(z)), z.argmax(axis=1)
     largest = z[rows, leader]
     z[rows, leader] = -np.inf
     second = z.max(axis=1)
-    with np.errstate(invalid="ignore"):  # -inf less -inf, where there is no second
+    with np.errstate(invalid="ignore", over="ignore"):  # -inf less -inf, where there is no second
         rest = np.where(second > -np.inf, second + np.log(np.exp(z - second[:, None]).sum(axis=1)), -np.inf)
     # The others of a class that does not lead: the leader, and the rest without that class.
-    total = np.exp(z - largest[:, None])
+    gaps = difference(z, largest[:, None])
+    total = np.exp(gaps)
     total = np.log1p(np.maximum(total.sum(axis=1, keepdims=True) - total, 0.0))
-    scores = (z - largest[:, None]) - total
-    scores[rows, leader] = largest - rest
+    scores = gaps - total
+    scores[rows, leader] = difference(largest, rest)
     return scores
 
 

@@ -7,6 +7,7 @@ which starts at the identity (``dirichlet``).
 
 from __future__ import annotations
 
+import sys
 import warnings
 from numbers import Real
 from typing import Any, ClassVar, Literal
@@ -22,6 +23,7 @@ from ..losses import Targets
 from ..solvers import Solution
 from ._base import Calibrator
 from ._likelihood import fit_temperature
+from ._mixing import mix_uniform
 from ._regression import Matrix, fit_diagonal, fit_matrix, log_proba
 from ._selection import out_of_fold_losses, simplest
 
@@ -41,6 +43,7 @@ class _Scaling(Calibrator):
     _mixes: ClassVar[bool]
 
     temperature_: float
+    input_mixing_: float
     intercept_: Matrix
 
     def __init__(self, *, strength: float | Literal["cv"] = 1.0, input: Literal["logits", "proba"] = "logits") -> None:
@@ -57,9 +60,9 @@ class _Scaling(Calibrator):
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         strength = self._chosen_strength(logits, targets, total_weight) if self.strength == "cv" else float(self.strength)
-        temperature = fit_temperature(logits, targets, total_weight).temperature
+        optimum = fit_temperature(logits, targets, total_weight)
         mixing = 1 / (total_weight + 1) if self._mixes else 0.0
-        z = log_proba(logits, temperature, mixing=mixing)
+        z = log_proba(mix_uniform(logits, optimum.mixing), optimum.temperature, mixing=mixing)
         fitted, solution = self._regress(z, targets, strength * targets.n_classes / total_weight)
         if not solution.converged:
             warnings.warn(
@@ -68,7 +71,8 @@ class _Scaling(Calibrator):
                 stacklevel=4,
             )
         return {
-            "temperature_": temperature,
+            "temperature_": optimum.temperature,
+            "input_mixing_": optimum.mixing,
             "mixing_": mixing,
             "strength_": strength,
             "n_iter_": solution.n_iter,
@@ -85,8 +89,8 @@ class _Scaling(Calibrator):
         out = np.empty_like(logits)
         step = max(TRANSFORM_NUMBERS // logits.shape[1], 1)
         for start in range(0, len(logits), step):
-            block = slice(start, start + step)
-            out[block] = self._apply(log_proba(logits[block], self.temperature_, mixing=self.mixing_))
+            block = mix_uniform(logits[start : start + step], self.input_mixing_)
+            out[start : start + step] = self._apply(log_proba(block, self.temperature_, mixing=self.mixing_))
         return out
 
 
@@ -124,6 +128,8 @@ class BiasCorrectedTemperatureScaling(_Scaling):
     ----------
     temperature_ : float
         T.
+    input_mixing_ : float
+        What is mixed into the probabilities before: as for ``TemperatureScaling``.
     intercept_ : ndarray of shape (n_classes,), float64
         b, with a mean of zero.
     strength_ : float
@@ -159,7 +165,8 @@ class BiasCorrectedTemperatureScaling(_Scaling):
         fitted = super()._fit(logits, targets, total_weight)
         scale = float(fitted.pop("scale"))
         # Logits that predict the contrary of what they say have no positive temperature: they are flattened as far as can be.
-        fitted["temperature_"] /= max(scale, np.finfo(np.float64).eps)
+        temperature = fitted["temperature_"] / max(scale, sys.float_info.epsilon)
+        fitted["temperature_"] = min(temperature, sys.float_info.max)
         return fitted
 
     def _regress(self, z: Matrix, targets: Targets, ridge: float) -> tuple[dict[str, Any], Solution]:
@@ -193,6 +200,8 @@ class VectorScaling(_DiagonalScaling):
     ----------
     temperature_ : float
         T.
+    input_mixing_ : float
+        What is mixed into the probabilities before: as for ``TemperatureScaling``.
     scale_, intercept_ : ndarray of shape (n_classes,), float64
         v and b.
     strength_ : float
@@ -244,6 +253,8 @@ class StructuredVectorScaling(_DiagonalScaling):
     ----------
     temperature_ : float
         T.
+    input_mixing_ : float
+        What is mixed into the probabilities before: as for ``TemperatureScaling``.
     mixing_ : float
         1 / (n + 1), n the sum of the sample weights.
     scale_, intercept_ : ndarray of shape (n_classes,), float64
@@ -299,6 +310,8 @@ class StructuredMatrixScaling(_Scaling):
     ----------
     temperature_ : float
         T.
+    input_mixing_ : float
+        What is mixed into the probabilities before: as for ``TemperatureScaling``.
     mixing_ : float
         1 / (n + 1), n the sum of the sample weights.
     coef_ : ndarray of shape (n_classes, n_classes), float64

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..losses import Targets
 from ._base import Calibrator
 from ._likelihood import fit_temperature
+from ._mixing import mix_uniform
 
 
 class TemperatureScaling(Calibrator):
@@ -24,7 +25,15 @@ class TemperatureScaling(Calibrator):
     .. math:: \max_{T > 0} \; \sum_i w_i \log \mathrm{softmax}(z_i / T)_{y_i}
 
     The order of a row's logits, and so the predicted class, stays. In :math:`1/T` the problem is convex, and it is solved to
-    rounding: the likelihood of the rows of the fit is no less than it was before.
+    rounding: the likelihood of the rows of the fit is no less than it was before, but for what follows.
+
+    A classifier may be so sure that a few rows fix T alone: naive Bayes, which counts dependent columns as independent, gives
+    the truth probabilities like :math:`e^{-10^9}`. If T is above 4 and the truth of some row has less than
+    :math:`10^{-6} / K` of the row's largest probability, or if logits are on average further than that below their row's
+    largest after division by T, a temperature is also fitted to
+    :math:`\log((1 - 10^{-6}) \, \mathrm{softmax}(z) + 10^{-6} / K)` in place of z. Kept is what gives the greater likelihood to
+    targets smoothed as if one more row's weight were spread evenly over the classes; ``input_mixing_`` tells. The mean
+    cross-entropy of the rows of the fit may then be greater than before, by no more than :math:`1.1 \cdot 10^{-6}` nats.
 
     Three cases have no single maximum; a ``ConvergenceWarning`` tells which. Where every row's class has the largest logit the
     likelihood grows as T falls to zero: kept is the temperature that would be best if one more row's weight were spread evenly
@@ -34,13 +43,16 @@ class TemperatureScaling(Calibrator):
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken, and those below 2.2e-16 count
-        as that: zeros too.
+        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
+        least one above zero in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
     temperature_ : float
         Positive and finite; above 1 if the model was too sure, below 1 if it was not sure enough.
+    input_mixing_ : float
+        Share of the uniform distribution, over the classes whose logit is not −inf, that is mixed into the probabilities
+        before the temperature: 1e-6 or 0.
     log_likelihood_ : float
         Weighted sum, over the rows of the fit, of the log-probability of the true class after scaling, in nats; at most 0.
     n_iter_ : int
@@ -76,6 +88,7 @@ class TemperatureScaling(Calibrator):
     """
 
     temperature_: float
+    input_mixing_: float
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         optimum = fit_temperature(logits, targets, total_weight)
@@ -84,12 +97,13 @@ class TemperatureScaling(Calibrator):
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return {
             "temperature_": optimum.temperature,
+            "input_mixing_": optimum.mixing,
             "log_likelihood_": -total_weight * optimum.loss,
             "n_iter_": optimum.n_iter,
         }
 
     def _transform(self, logits: NDArray) -> NDArray:
-        return divide_logits(logits, self.temperature_)
+        return divide_logits(mix_uniform(logits, self.input_mixing_), self.temperature_).astype(logits.dtype, copy=False)
 
 
 def divide_logits(logits: NDArray, temperature: float) -> NDArray:

@@ -364,12 +364,13 @@ def _row_gaps(gaps):
 def sum_gaps(logits, labels, proba, weight, start, stop, step, gaps):
     """Return weighted sums over rows start:stop:step, a tuple.
 
-    The mean gap under the target, the mean and the mean square under equal probabilities of the possible classes, and the
-    number of finite logits so far below the row's largest that they count as impossible. ``labels`` is empty if the targets are
-    rows of class probabilities, ``proba`` if they are labels; ``gaps``, (1, n_classes) and float64, is scratch.
+    The mean gap under the target, the mean and the mean square under equal probabilities of the possible classes, the number
+    of finite logits so far below the row's largest that they count as impossible, and, not a sum, the least gap of a target.
+    ``labels`` is empty if the targets are rows of class probabilities, ``proba`` if they are labels; ``gaps``, (1, n_classes)
+    and float64, is scratch.
     """
     n_classes = logits.shape[1]
-    target_sum = mean_sum = square_sum = beyond = 0.0
+    target_sum = mean_sum = square_sum = beyond = least = 0.0
     for i in range(start, stop, step):
         if weight[i] == 0.0:
             continue
@@ -380,17 +381,19 @@ def sum_gaps(logits, labels, proba, weight, start, stop, step, gaps):
                 if gaps[0, k] == _IMPOSSIBLE and logits[i, k] > -np.inf:
                     beyond += 1.0
         if len(labels) > 0:
-            target_sum += weight[i] * gaps[0, labels[i]]
+            target = gaps[0, labels[i]]
         else:
             target = mass = 0.0
             for k in range(n_classes):
                 if proba[i, k] > 0.0:
                     target += proba[i, k] * gaps[0, k]
                     mass += proba[i, k]
-            target_sum += weight[i] * target / mass
+            target /= mass
+        least = min(least, target)
+        target_sum += weight[i] * target
         mean_sum += weight[i] * total / n_possible
         square_sum += weight[i] * squares / n_possible
-    return target_sum, mean_sum, square_sum, beyond
+    return target_sum, mean_sum, square_sum, beyond, least
 
 
 @kernel

@@ -15,6 +15,7 @@ from typing import Literal
 
 from .calibration_errors import ReliabilityCurve, expected_calibration_error, reliability_curve
 from .consistency import CalibrationTestResult, calibration_test, consistency_bars
+from .corp import CorpDecomposition, decompose_score_corp
 from .costs import AccuracyCoverage, accuracy_coverage_curve, aurc_loss, decide, expected_cost_loss
 from .decisions import (
     accuracy_score,
@@ -45,6 +46,7 @@ __all__ = [
     "BrierDecomposition",
     "CalibrationTestResult",
     "ConfidenceInterval",
+    "CorpDecomposition",
     "Metric",
     "ReliabilityCurve",
     "ScoreDecomposition",
@@ -65,6 +67,7 @@ __all__ = [
     "decide",
     "decompose_brier_score",
     "decompose_score",
+    "decompose_score_corp",
     "entropy",
     "expected_calibration_error",
     "expected_cost_loss",

@@ -28,10 +28,11 @@ LABELS = {
 class ScoreDecompositionDisplay:
     """A bar a model: its refinement, and behind that what recalibration would take away.
 
-    Made by ``from_estimator`` or ``from_predictions``, of one model or of several by name. Models of equal refinement know
-    the same; the one with the longer end only tells it worse. Where recalibration made the score worse, the end is hatched and
-    lies within the bar: there is nothing to mend, or there are too few rows to learn how. On axes that hold bars already,
-    further models are drawn below them.
+    Made by ``from_estimator`` or ``from_predictions``, of one model or of several by name. Both parts are relative to the
+    calibrators of ``sksoftmax.metrics.decompose_score``, by default those of ``"auto"``. Models of equal refinement know the
+    same, as far as these can tell; the one with the longer end only tells it worse. Where recalibration made the score worse,
+    the end is hatched and lies within the bar: there is nothing to mend, or there are too few rows to learn how. On axes that
+    hold bars already, further models are drawn below them.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ class ScoreDecompositionDisplay:
     >>> models = {"honest": softmax(logits), "boastful": softmax(2 * logits)}
     >>> display = ScoreDecompositionDisplay.from_predictions(y, models)
     >>> [text.get_text() for text in display.texts_]
-    ['0.855 = 0.855 + 0.000', '0.954 = 0.855 + 0.099']
+    ['0.855 = 0.855 + 0.000', '0.954 = 0.856 + 0.098']
     """
 
     def __init__(self, decompositions: dict[str, ScoreDecomposition], *, score: str = "cross_entropy_loss") -> None:
@@ -141,7 +142,8 @@ class ScoreDecompositionDisplay:
         Raises
         ------
         ValueError
-            Bad input, no model, or a score that is infinite.
+            Bad input, no model, or a cross-entropy that is infinite, as a forest's is where a class of probability 0 came
+            true; the other scores are finite.
         """
         models = dict(y_proba) if isinstance(y_proba, Mapping) else {"model" if name is None else name: y_proba}
         if not models:
@@ -150,7 +152,8 @@ class ScoreDecompositionDisplay:
         for key, part in parts.items():
             if not (np.isfinite(part.refinement) and np.isfinite(part.calibration)):
                 raise ValueError(
-                    f"The {score} of {key!r} is infinite, as a class of probability 0 came true; take another score."
+                    f"The {score} of {key!r} is infinite, as a class of probability 0 came true, which happens with forests "
+                    "and neighbours: take score='brier_score_loss' or 'spherical_score', which are finite."
                 )
         return cls(parts, score=score).plot(ax=ax)
 

@@ -1,0 +1,48 @@
+r"""A little of the uniform distribution in a classifier's probabilities, as logits.
+
+With the gaps :math:`d_k = z_k - \max_j z_j`, :math:`p_k \propto e^{d_k}`, and so
+
+.. math:: (1 - \varepsilon) p_k + \frac{\varepsilon}{m} \; \propto \; e^{d_k} + c, \qquad
+          c = \frac{\varepsilon}{1 - \varepsilon} \, \frac{1}{m} \sum_j e^{d_j}
+
+over the m possible classes. Its logarithm, less that of the largest, is :math:`\log \frac{e^{d_k} + c}{1 + c}`, which is
+:math:`\log(1 + (e^{d_k} - 1) / (1 + c))`: the first keeps the digits of large gaps, the second those of small ones.
+
+What lives here: ``mix_uniform``. What doesn't: when to mix (``_likelihood``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._sigmoid import difference
+
+BLOCK_ROWS = 4096
+
+
+def mix_uniform(logits: NDArray, share: float) -> NDArray:
+    """Return logits of the probabilities with a share of equal ones mixed in, the row's largest 0, in float64.
+
+    With a share of 0 they are the given ones, in their own dtype.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_rows, n_classes), float32 or float64
+        −inf stays −inf: equal are the probabilities of the possible classes.
+    share : float
+        In [0, 1).
+    """
+    if share == 0:
+        return logits
+    out = np.empty(logits.shape)
+    for start in range(0, len(logits), BLOCK_ROWS):
+        block = logits[start : start + BLOCK_ROWS]
+        gaps = difference(block, block.max(axis=1, keepdims=True))
+        possible = gaps > -np.inf
+        terms = np.exp(gaps)
+        odds = share / (1 - share) * terms.sum(axis=1, keepdims=True) / possible.sum(axis=1, keepdims=True)
+        with np.errstate(divide="ignore"):
+            mixed = np.where(gaps > -1, np.log1p(np.expm1(gaps) / (1 + odds)), np.log(terms + odds) - np.log1p(odds))
+        out[start : start + BLOCK_ROWS] = np.where(possible, mixed, -np.inf)
+    return out
