@@ -148,7 +148,7 @@ def test_grids_of_decompositions_and_risks_keep_their_texts_apart(plt):
 # coefficients
 
 
-@pytest.mark.parametrize(("n_classes", "image_shape"), [(1, None), (3, None), (10, None), (100, None), (100, (8, 8))])
+@pytest.mark.parametrize(("n_classes", "image_shape"), [(1, None), (3, None), (10, None), (100, None), (40, (8, 8))])
 def test_coefficients_fit_a_screen(n_classes, image_shape):
     rng = np.random.default_rng(0)
     display = CoefficientDisplay(
