@@ -65,6 +65,17 @@ def test_soft_targets_missing_classes_and_zeros(rng):
     assert np.isfinite(parts.refinement)
 
 
+def test_a_given_calibrator_stays_as_it_is_and_folds_are_those_of_the_seed(rng):
+    logits, y, _ = make_calibrated(rng, n_rows=60)
+    calibrator = TemperatureScaling()
+    before = dict(vars(calibrator))
+    first, again, other = (
+        decompose_score(y, softmax(logits), labels=range(4), calibrator=calibrator, random_state=seed) for seed in (0, 0, 1)
+    )
+    assert vars(calibrator) == before
+    assert first == again != other
+
+
 def test_bad_options_are_named(rng):
     logits, y, _ = make_calibrated(rng, n_rows=30)
     with pytest.raises(ValueError, match=r"score must be one of 'cross_entropy_loss'.*got 'accuracy'"):
