@@ -39,6 +39,14 @@ INSTEAD = {
 }
 """What to do instead of setting a parameter of LogisticRegression or another estimator of its kind."""
 
+OF_CALIBRATION = {
+    "base_estimator": "set estimator",
+    "method": (
+        "set calibrator='platt' for the method 'sigmoid' of CalibratedClassifierCV, 'isotonic' or 'temperature' for the others"
+    ),
+}
+"""The same for estimators that have a calibrator."""
+
 
 def explain_unknown(init: Init) -> Init:
     """Decorate ``__init__`` so that the TypeError for an unknown parameter says where the thing is set."""
@@ -72,6 +80,10 @@ def where_to_set(name: str, known: Iterable[str]) -> str | None:
     >>> where_to_set("max_iters", ["C", "max_iter"])
     "perhaps 'max_iter' is meant"
     """
+    if name in OF_CALIBRATION and "estimator" in known:
+        return (
+            OF_CALIBRATION[name] if "calibrator" in known or name != "method" else "take CalibratedClassifier(calibrator=...)"
+        )
     if name in INSTEAD:
         return INSTEAD[name]
     for parameter, module, table in (("loss", "losses", LOSSES), ("solver", "solvers", SOLVERS)):

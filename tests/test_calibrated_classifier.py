@@ -605,3 +605,13 @@ def test_binary_problem_of_tables_as_users_have_it():
     assert clf.temperature_ > 2  # as the columns are far from independent
     assert clf.cross_entropy_after_ < 0.5 * clf.cross_entropy_before_
     assert clf.decision_function(data.data).shape == (569,)
+
+
+def test_parameters_of_scikit_learns_calibration_are_told_where_they_are_set():
+    with pytest.raises(TypeError, match=r"no parameter 'method': set calibrator='platt' for the method 'sigmoid'"):
+        CalibratedClassifier(GaussianNB(), method="sigmoid")
+    with pytest.raises(TypeError, match="no parameter 'base_estimator': set estimator"):
+        CalibratedClassifier(base_estimator=GaussianNB())
+    with pytest.raises(TypeError, match=r"no parameter 'method': take CalibratedClassifier\(calibrator=\.\.\.\)"):
+        TemperatureScalingCalibrator(method="isotonic")
+    assert set(CalibratedClassifier().get_params()) >= {"calibrator", "cv", "ensemble", "estimator"}

@@ -26,6 +26,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted, has_fit_paramete
 from .._arrays import as_numpy
 from .._constraints import NameOrObject, SortedStrOptions
 from .._params import objects_for_names
+from .._unknown_parameters import explain_unknown
 from ..classifier import SoftmaxRegressionClassifier
 from ..functional import check_weight, logsumexp, scale_weight
 from ..sparse_rows import check_indices
@@ -130,6 +131,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "n_jobs": [Integral, None],
     }
 
+    @explain_unknown
     def __init__(
         self,
         estimator: Any = None,
@@ -452,6 +454,7 @@ class TemperatureScalingCalibrator(CalibratedClassifier):
     calibrator = "temperature"
     ensemble = False
 
+    @explain_unknown
     def __init__(self, estimator: Any = None, *, cv: Any = 5, response_method: str = "auto", n_jobs: int | None = None) -> None:
         self.estimator = estimator
         self.cv = cv
