@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from .kernels import softmax as kernels
-from .threads import map_in_order
+from .threads import map_in_order, run_in_pool
 
 # A block of X, its logits and their gradient share the second-level cache of a core.
 BLOCK_BYTES = 2**18
@@ -523,8 +523,7 @@ def score_rows(rows: RowBlocks, coef: NDArray, intercept: NDArray, n_threads: in
     if len(segments) == 1 or n_threads == 1:  # a single row should not wait for a pool
         deque(map(fill, segments), maxlen=0)
     else:
-        with ThreadPoolExecutor(n_threads, thread_name_prefix="sksoftmax") as pool:
-            deque(pool.map(fill, segments), maxlen=0)
+        run_in_pool(n_threads, lambda pool: deque(map_in_order(pool, len(segments), fill, segments), maxlen=0))
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(np.add.reduce(logits, axis=None)):
             _saturate(rows, coef, intercept, logits)

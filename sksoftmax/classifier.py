@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
@@ -61,7 +62,7 @@ from .targets import (
     make_targets,
     weigh_classes,
 )
-from .threads import thread_pool
+from .threads import run_fit
 from .validation import Sample, ValidationSet, check_validation_data
 
 # The weakest penalty, against the mean loss, that counts; its inverse is the strongest that there is.
@@ -285,8 +286,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     ) -> SoftmaxRegressionClassifier:
         """Fit the model.
 
-        Interrupted by Ctrl-C after an iteration, a fit keeps the best parameters so far and warns. It lets the interrupt
-        through if a search or another meta-estimator called it, or if another was kept within the last five seconds.
+        Interrupted by Ctrl-C after an iteration, a fit sets the attributes as of the best iteration so far, that of the lowest
+        objective or with early stopping of the lowest validation cross-entropy, ``converged_`` being False, and raises the
+        KeyboardInterrupt. Interrupted before, it leaves the estimator as it was.
 
         Parameters
         ----------
@@ -311,6 +313,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         ------
         ValueError
             Bad input; the message names it, what was got and what is allowed.
+        KeyboardInterrupt
+            The fit was interrupted; its note says which iteration was kept.
         """
         with _all_or_nothing(self):
             own = as_numpy(X=X, y=y, sample_weight=sample_weight)
@@ -331,11 +335,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         sample = sample._replace(X=loss.prepare(sample.X))
         rows = as_rows(sample.X)
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
-        with thread_pool(n_threads) as pool:
-            if RotatedRows.is_worth_it(rows) and not self._feels_rotation():
-                rows = RotatedRows(sample.X)
+
+        def solve(pool: ThreadPoolExecutor | None) -> tuple[FitProgress, Solution, bool, bool, KeyboardInterrupt | None]:
+            """Solve and keep; return what is left to tell: whether the fit ended well, and is separated, and an interrupt."""
+            rotates = RotatedRows.is_worth_it(rows) and not self._feels_rotation()
+            solved_rows = RotatedRows(sample.X) if rotates else rows
             threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
-            objective = self._objective(rows, bound, total_weight, check_random_state(self.random_state), **threads)
+            objective = self._objective(solved_rows, bound, total_weight, check_random_state(self.random_state), **threads)
 
             def attributes(params: NDArray[np.float64]) -> dict[str, Any]:
                 coef, intercept = objective.unpack(params)
@@ -352,16 +358,32 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
             )
-            solver = self._solver(rows, objective)
+            solver = self._solver(solved_rows, objective)
             start = self._start(objective, classes, solver)
             progress.begin(start)
-            solution, ended_well = monitor.solve(solver, start, max_iter=self.max_iter)
+            ended_well, separated, interrupt = False, False, None
+            try:
+                solution, ended_well = monitor.solve(solver, start, max_iter=self.max_iter)
+                separated = self._alpha(total_weight) == 0 and not self.early_stopping and objective.separates(solution.params)
+            except KeyboardInterrupt as raised:
+                if not monitor.history or monitor.best is None:
+                    raise
+                interrupt, solution = raised, monitor.interrupted()
             progress.close()
-            separated = self._alpha(total_weight) == 0 and not self.early_stopping and objective.separates(solution.params)
-        self._keep(attributes(solution.params), solution, converged=solution.converged and not separated)
-        self.best_iteration_ = monitor.best.n_iter if self.early_stopping and monitor.best else None
-        self._stream = Stream(n_rows=int(np.count_nonzero(bound.weight)), weight=total_weight)
-        self._warn(solution, separated=separated, ended_well=ended_well, interrupted=monitor.interrupted)
+            self._keep(
+                attributes(solution.params),
+                solution,
+                converged=solution.converged and not separated,
+                best_iteration=monitor.best.n_iter if self.early_stopping and monitor.best else None,
+                stream=Stream(n_rows=int(np.count_nonzero(bound.weight)), weight=total_weight),
+            )
+            return progress, solution, ended_well, separated, interrupt
+
+        progress, solution, ended_well, separated, interrupt = run_fit(n_threads, solve)
+        if interrupt is not None:
+            interrupt.add_note(f"{type(self).__name__} is fitted: {solution.message}.")
+            raise interrupt
+        self._warn(solution, separated=separated, ended_well=ended_well)
         progress.end()
         return self
 
@@ -466,7 +488,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             )
         solver: Any = STOCHASTIC_SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
-        with thread_pool(n_threads) as pool:
+
+        def learn(pool: ThreadPoolExecutor | None) -> None:
             threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
             objective = self._objective(rows, bound, stream.weight, stream.random_state, **threads)
 
@@ -475,13 +498,12 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
 
             # A row counts as much as its weight, whatever the others of its part weigh.
             importance = (total_weight / n_rows) / (stream.weight / stream.n_rows)
-            stream, solution = stream.learn(objective, solver, start, class_major=rows.class_major, importance=importance)
-        coef, intercept = objective.unpack(solution.params)
-        self._keep(
-            {"classes_": classes, "loss_": loss, "coef_": coef, "intercept_": intercept, "_stream": stream},
-            solution,
-            converged=False,
-        )
+            learnt, solution = stream.learn(objective, solver, start, class_major=rows.class_major, importance=importance)
+            coef, intercept = objective.unpack(solution.params)
+            attributes = {"classes_": classes, "loss_": loss, "coef_": coef, "intercept_": intercept}
+            self._keep(attributes, solution, converged=False, best_iteration=None, stream=learnt)
+
+        run_fit(n_threads, learn)
         return self
 
     def _validate_part(self, X: Any, y: Any, classes: Any, first: bool) -> tuple[Any, NDArray, dict[str, NDArray]]:
@@ -561,18 +583,29 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             return choose_solver(*shape, has_hessian=objective.has_hessian, curved=objective.curved)
         return SOLVERS[self.solver]()
 
-    def _keep(self, attributes: dict[str, Any], solution: Solution, *, converged: bool) -> None:
-        for name, value in attributes.items():
-            setattr(self, name, value)
-        self.solution_ = solution
-        self.converged_ = converged
-        self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
+    def _keep(
+        self,
+        attributes: dict[str, Any],
+        solution: Solution,
+        *,
+        converged: bool,
+        best_iteration: int | None,
+        stream: Stream,
+    ) -> None:
+        """Set the fitted attributes, all at once: no interrupt can come between two of them."""
+        fitted = {
+            **attributes,
+            "solution_": solution,
+            "converged_": converged,
+            "n_iter_": np.array([solution.n_iter], dtype=np.int32),
+            "best_iteration_": best_iteration,
+            "_stream": stream,
+        }
+        self.__dict__.update(fitted)
 
-    def _warn(self, solution: Solution, *, separated: bool, ended_well: bool, interrupted: bool) -> None:
+    def _warn(self, solution: Solution, *, separated: bool, ended_well: bool) -> None:
         """Warn once if the fit is not where it was meant to end, or if there is no optimum."""
-        if interrupted:
-            warnings.warn(f"The fit was {solution.message}.", ConvergenceWarning, stacklevel=5)
-        elif separated:
+        if separated:
             warnings.warn(
                 f"The classes are perfectly separable: without a penalty (C={self.C:g}) the loss has no minimum and the "
                 f"coefficients grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. "
@@ -718,13 +751,14 @@ class _Classes:
 
 @contextmanager
 def _all_or_nothing(estimator: Any) -> Iterator[None]:
-    """Take back what validation notes of X on the estimator if the fit fails: the last fit stays whole."""
+    """Take back what validation notes of X on the estimator if nothing of the fit is kept: the last fit stays whole."""
     noted = ("n_features_in_", "feature_names_in_")
-    before = {name: value for name, value in vars(estimator).items() if name in noted}
+    before = dict(vars(estimator))
     try:
         yield
     except BaseException:
-        for name in noted:
-            vars(estimator).pop(name, None)
-        vars(estimator).update(before)
+        if vars(estimator).get("solution_") is before.get("solution_"):
+            for name in noted:
+                vars(estimator).pop(name, None)
+            vars(estimator).update({name: before[name] for name in noted if name in before})
         raise

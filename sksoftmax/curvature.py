@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +79,7 @@ class ClassCurvature:
         self._pool, self._n_threads = pool, n_threads
         self.columns, self._head = rows.head(loss.n_logits)
         self.width = len(self.columns) + fit_intercept
+        self._made_gram: tuple[NDArray[np.float64], NDArray[np.intp]] | None = None  # when first asked for
         self.stride = 1
         if self._head is rows and self.width >= SAMPLED_WIDTH:
             while self.stride < MAX_STRIDE and 2 * self.stride * SAMPLED_ROWS * self.width <= rows.n_rows:
@@ -141,16 +142,21 @@ class ClassCurvature:
     @property
     def gram(self) -> NDArray[np.float64]:
         """The weighted Gram matrix of the head, (width, width), from a sample of the rows if they are many."""
-        return self._sampled_gram[0]
+        return self._sampled_gram()[0]
 
     @property
     def _missed_columns(self) -> NDArray[np.intp]:
         """The columns that the sample behind ``gram`` misses, or most of."""
-        return self._sampled_gram[1]
+        return self._sampled_gram()[1]
 
-    @cached_property
     def _sampled_gram(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """The Gram matrix and the columns that its sample misses, or most of.
+        # Not a cached_property: see ``Objective._curvature``.
+        if self._made_gram is None:
+            self._made_gram = self._make_gram()
+        return self._made_gram
+
+    def _make_gram(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return the Gram matrix and the columns that its sample misses, or most of.
 
         These keep the diagonal that all rows give: as if they were zero, a step along them would have no bound.
         """

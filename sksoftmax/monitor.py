@@ -1,7 +1,7 @@
 """The course of a fit: its history, its best parameters, when to stop and what to keep.
 
 What lives here: ``Monitor``, which runs a solver and is its callback. What doesn't: the figures of a validation set
-(``validation``), scikit-learn's callbacks and printed lines (``progress``), when an interrupt goes through (``interrupts``).
+(``validation``), scikit-learn's callbacks and printed lines (``progress``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .interrupts import may_keep
 from .objective import Objective
 from .solvers import Iteration, Solution, Solver, StochasticSolver
 from .validation import ValidationSet
@@ -61,8 +60,6 @@ class Monitor:
     best : Best or None
     stopped : bool
         Whether ``report`` asked to stop, or early stopping did.
-    interrupted : bool
-        Whether Ctrl-C ended the fit.
     """
 
     def __init__(
@@ -84,28 +81,16 @@ class Monitor:
         self._lowest: list[float] = []  # criterion until each iteration
         self.history: list[Iteration] = []
         self.best: Best | None = None
-        self.stopped = self.interrupted = False
+        self.stopped = False
 
     def solve(self, solver: Solver, start: Params, *, max_iter: int) -> tuple[Solution, bool]:
-        """Return the solution to keep, and whether the fit ended well: converged, or stopped by a callback or early.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            Before the end of the first iteration, or where ``interrupts.may_keep`` lets it through.
-        """
-        try:
-            if self._early_stopping and self._validation is not None:
-                self._note(0, self._validation.figures(*self._objective.unpack(start)).cross_entropy, start)
-            options: dict = {"tol": self._tol, "max_iter": max_iter, "callback": self._follow}
-            if isinstance(solver, StochasticSolver):  # whose own end looks at epochs, as that of early stopping does
-                options["n_iter_no_change"] = self._n_iter_no_change
-            solution = solver.solve(self._objective, start, **options)
-        except KeyboardInterrupt:
-            if not self.history or not may_keep():
-                raise
-            self.interrupted = True
-            return self._at_best(f"interrupted after {len(self.history)} iterations"), False
+        """Return the solution to keep, and whether the fit ended well: converged, or stopped by a callback or early."""
+        if self._early_stopping and self._validation is not None:
+            self._note(0, self._validation.figures(*self._objective.unpack(start)).cross_entropy, start)
+        options: dict = {"tol": self._tol, "max_iter": max_iter, "callback": self._follow}
+        if isinstance(solver, StochasticSolver):  # whose own end looks at epochs, as that of early stopping does
+            options["n_iter_no_change"] = self._n_iter_no_change
+        solution = solver.solve(self._objective, start, **options)
         solution = replace(solution, history=tuple(self.history))
         ended_well = solution.converged or self.stopped
         if not self._early_stopping:
@@ -115,6 +100,10 @@ class Monitor:
             return replace(solution, message=message), ended_well
         return replace(self._at_best(message), n_iter=solution.n_iter), ended_well
 
+    def interrupted(self) -> Solution:
+        """Return the solution to keep where an interrupt ended ``solve`` after its first iteration."""
+        return self._at_best(f"interrupted after {len(self.history)} iterations")
+
     def _follow(self, params: Params, iteration: Iteration) -> bool:
         """Note an iteration that ended at params; return whether to stop."""
         criterion = iteration.value
@@ -122,8 +111,9 @@ class Monitor:
             cross_entropy, accuracy = self._validation.figures(*self._objective.unpack(params))
             iteration = iteration._replace(validation_cross_entropy=cross_entropy, validation_accuracy=accuracy)
             criterion = cross_entropy if self._early_stopping else criterion
-        self._note(len(self.history) + 1, criterion, params)
+        # In this order: where an interrupt comes between the two, the best iteration is in the history.
         self.history.append(iteration)
+        self._note(len(self.history), criterion, params)
         self.stopped = self._report(params, iteration) or self._is_stalled()
         return self.stopped
 
@@ -148,9 +138,8 @@ class Monitor:
     def _at_best(self, message: str) -> Solution:
         """Return the best point as a solution."""
         n_iter, _, params = self.best  # type: ignore[misc]
-        if n_iter:
-            value, gradient_norm, *_ = self.history[n_iter - 1]
-        else:
+        value, gradient_norm = self.history[n_iter - 1][:2] if n_iter else (np.nan, np.nan)
+        if np.isnan(gradient_norm):  # stochastic solvers meet each row at other parameters
             value, gradient = self._objective.value_and_gradient(params)
             gradient_norm = self._objective.gradient_norm(gradient)
         lowest = "validation cross-entropy" if self._early_stopping else "objective"

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,7 @@ class Objective:
         self._n_threads = n_threads
         self._pool = pool if len(self._segments) > 1 else None
         self._given_pool = pool
+        self._made_curvature: ClassCurvature | None = None  # when first asked for
         self._spare: list[NDArray[np.float64]] = []  # partial gradients, kept between evaluations
 
     def rounding(self, value: float) -> float:
@@ -304,10 +306,13 @@ class Objective:
         """Whether adding one vector to every class's parameters leaves the loss as it is, and their mean is best zero."""
         return self._loss.shift_invariant and (self._alpha == 0 or self._penalty.uniform)
 
-    @cached_property
+    @property
     def _curvature(self) -> ClassCurvature:
-        rows, loss = self._rows, self._loss
-        return ClassCurvature(rows, loss, fit_intercept=self._fit_intercept, pool=self._given_pool, n_threads=self._n_threads)
+        # Not a cached_property, which in Python 3.11 has one lock for all fits of the process: a fork might inherit it taken.
+        if self._made_curvature is None:
+            threads: dict[str, Any] = {"pool": self._given_pool, "n_threads": self._n_threads}
+            self._made_curvature = ClassCurvature(self._rows, self._loss, fit_intercept=self._fit_intercept, **threads)
+        return self._made_curvature
 
     @property
     def head_width(self) -> int:

@@ -1,15 +1,20 @@
 """Threads of a fit: the pool, the ordered map over it, and BLAS held at one thread meanwhile.
 
 What lives here: nothing that knows of rows. What doesn't: how rows are cut into segments (``blocks``).
+
+Ctrl-C raises KeyboardInterrupt in the main thread, after any call there: also before the first instruction of an ``__exit__``
+or of a ``finally`` block's function. So there are no context managers here, whose exit would be skipped; what was is noted
+before it is changed; and what is given back is given back again by a second ``finally``, which does nothing where the first
+was whole.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -18,75 +23,121 @@ from threadpoolctl import ThreadpoolController
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+Limits = list[tuple[Any, int]]
+"""Libraries, as threadpoolctl controls them, and their numbers of threads."""
+
+
+class _Hold:
+    """A fit's claim on single-threaded BLAS."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self.own_before: Limits = []  # limits of this thread alone: those of an OpenBLAS that runs on OpenMP
+
 
 class _SingleThreadedBLAS:
     """Holds BLAS at one thread from the first of fits that overlap, in several threads, to the last; then gives it back.
 
     Our threads already fill the cores, and the threads of BLAS spin on for a while after each call. Products of other threads
     are other bits, too: the limit is the process's, and a fit must not depend on which of its neighbours ends first.
-
-    threadpoolctl lets no thread touch the limit of OpenBLAS that another one, still alive, has set and not left by ``with``.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running = 0
-        self._first: Any = None
+        # threadpoolctl has a lock of its own inside of this one: held while a process forks, neither is taken in the child.
+        self.lock = threading.RLock()
+        self._holds: set[_Hold] = set()
+        self._before: Limits = []  # of the process, before the first of the holds
 
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            # Where OpenBLAS runs on OpenMP its limit is a thread's own, which that thread has to give back.
-            own = _threadpools_of_threads().limit(limits=1, user_api="blas")
-            own.__enter__()
-            # Not by ``with``, which would give back at its end.
-            limits = _threadpools().limit(limits=1, user_api="blas")
-            if self._running == 0:
-                self._first = limits
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running -= 1
-                if self._running == 0 and limits is self._first:
-                    limits.restore_original_limits()
-                own.__exit__(None, None, None)  # lets other threads set the limits from here on
-                if self._running == 0 and limits is not self._first:
-                    # In a new thread: this one's own limits are not those of the first.
-                    _in_a_thread(self._first.restore_original_limits)
+    def take(self, hold: _Hold) -> None:
+        """Limit BLAS to one thread until hold, and every other, is given back."""
+        with self.lock:
+            controlled = _blas_libraries()
+            if not self._before:
+                self._before = [(library, library.num_threads) for library in controlled]
+            hold.own_before = [(library, library.num_threads) for library in controlled if _limits_only_its_thread(library)]
+            self._holds.add(hold)
+            _set([(library, 1) for library in controlled])
+
+    def give_back(self, hold: _Hold) -> None:
+        """Give hold back, and with the last one the limits that were; do nothing if that is done."""
+        with self.lock:
+            _set(hold.own_before)
+            hold.own_before = []
+            self._holds.discard(hold)
+            if not self._holds:
+                _set([limit for limit in self._before if not _limits_only_its_thread(limit[0])])
+                _let_any_thread_set_limits()
+                self._before = []
+
+    def after_fork(self) -> None:
+        """Give back, in the child of a fork, what fits of the parent held: they do not run here."""
+        self.lock = threading.RLock()
+        for hold in list(self._holds):
+            if hold.thread != threading.get_ident():
+                hold.own_before = []
+            self.give_back(hold)
 
 
-def _in_a_thread(function: Callable[[], Result]) -> Result:
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(function).result()
+def _set(limits: Limits) -> None:
+    if limits:
+        _let_any_thread_set_limits()
+    for library, n_threads in limits:
+        library.set_num_threads(n_threads)
+
+
+def _let_any_thread_set_limits() -> None:
+    """Take the limit of OpenBLAS from the thread that threadpoolctl lets alone set it, the first that did, while it lives."""
+    for library in _blas_libraries():
+        if hasattr(library, "clear_controlling_thread"):  # threadpoolctl >= 3.7
+            library.clear_controlling_thread(force=True)
 
 
 @cache
-def _threadpools() -> ThreadpoolController:
-    return ThreadpoolController()
+def _blas_libraries() -> list[Any]:
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
-@cache
-def _threadpools_of_threads() -> ThreadpoolController:
-    return _threadpools().select(threading_layer="openmp")
+def _limits_only_its_thread(library: Any) -> bool:
+    return getattr(library, "threading_layer", None) == "openmp"
 
 
 _single_threaded_blas = _SingleThreadedBLAS()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        before=lambda: _single_threaded_blas.lock.acquire(),
+        after_in_parent=lambda: _single_threaded_blas.lock.release(),
+        after_in_child=_single_threaded_blas.after_fork,
+    )
 
 
-@contextmanager
-def thread_pool(n_threads: int) -> Iterator[ThreadPoolExecutor | None]:
-    """Yield an executor, or None for one thread, and hold BLAS at one thread meanwhile.
+def run_in_pool(n_threads: int, function: Callable[[ThreadPoolExecutor | None], Result]) -> Result:
+    """Return ``function(pool)``, of an executor that ends with it, or of None for one thread.
 
-    Kept no longer than a fit: threads do not survive a fork, and a pool that waits for them would hang.
+    Kept no longer than a call: threads do not survive a fork, and a pool that waits for them would hang.
     """
-    with _single_threaded_blas():
-        if n_threads == 1:
-            yield None
-            return
-        with ThreadPoolExecutor(n_threads, thread_name_prefix="sksoftmax") as pool:
-            yield pool
+    if n_threads == 1:
+        return function(None)
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="sksoftmax")
+    try:
+        try:
+            return function(pool)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def run_fit(n_threads: int, function: Callable[[ThreadPoolExecutor | None], Result]) -> Result:
+    """Do as ``run_in_pool`` with BLAS held at one thread meanwhile."""
+    hold = _Hold()
+    try:
+        try:
+            _single_threaded_blas.take(hold)
+            return run_in_pool(n_threads, function)
+        finally:
+            _single_threaded_blas.give_back(hold)
+    finally:
+        _single_threaded_blas.give_back(hold)
 
 
 def map_in_order(

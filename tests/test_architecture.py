@@ -31,7 +31,6 @@ FLOORS = [
         "calibration",
         "validation",
         "monitor",
-        "interrupts",
     },
     {"plots"},
 ]

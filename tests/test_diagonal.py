@@ -10,7 +10,7 @@ from sksoftmax.losses import Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import PriorL2
 from sksoftmax.solvers import BATCH_SOLVERS, SOLVERS
-from sksoftmax.threads import thread_pool
+from sksoftmax.threads import run_fit
 
 
 def make(n_classes, *, shared, soft=False, n_rows=80, dtype=np.float64, **threads):
@@ -85,15 +85,14 @@ def test_every_solver_finds_the_same_optimum(name, shared):
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_result_does_not_depend_on_the_threads(shared):
-    _, _, one, params = make(4, shared=shared, n_rows=150_000)
-    with thread_pool(3) as pool:
-        _, _, three, _ = make(4, shared=shared, n_rows=150_000, pool=pool, n_threads=3)
-        value, gradient = three.value_and_gradient(params)
-        hessian = three.hessian(params)
-    with thread_pool(1):
-        assert one.value_and_gradient(params)[0] == value
-        np.testing.assert_array_equal(one.value_and_gradient(params)[1], gradient)
-        np.testing.assert_array_equal(one.hessian(params), hessian)
+
+    def evaluate(pool, n_threads):
+        _, _, objective, params = make(4, shared=shared, n_rows=150_000, pool=pool, n_threads=n_threads)
+        return *objective.value_and_gradient(params), objective.hessian(params)
+
+    one, three = (run_fit(n_threads, lambda pool, n=n_threads: evaluate(pool, n)) for n_threads in (1, 3))
+    for alone, shared_out in zip(one, three, strict=True):
+        np.testing.assert_array_equal(shared_out, alone)
 
 
 def test_a_prior_enters_value_gradient_hessian_and_blocks_of_the_dense_objective():

@@ -19,11 +19,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from reference import validation_figures
-from sksoftmax import SoftmaxRegressionClassifier, interrupts
+from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.blocks import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.solvers import BATCH_SOLVERS, LBFGS, SOLVERS
-from sksoftmax.threads import thread_pool
+from sksoftmax.threads import run_in_pool
 from sksoftmax.validation import ValidationSet, split_rows
 
 ALL = pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
@@ -117,7 +117,8 @@ def test_figures_are_the_same_bits_for_any_number_of_threads_and_need_no_large_a
     targets = Targets(n_classes, np.full(n_rows, 1 / n_rows), labels=labels)
     coef, intercept = rng.normal(size=(n_classes, 2)), rng.normal(size=n_classes)
     expected = ValidationSet(rows, targets, CrossEntropy()).figures(coef, intercept)
-    with thread_pool(n_threads) as pool:
+
+    def compare(pool):
         validation = ValidationSet(rows, targets, CrossEntropy(), pool=pool, n_threads=n_threads)
         tracemalloc.start()
         try:
@@ -125,6 +126,8 @@ def test_figures_are_the_same_bits_for_any_number_of_threads_and_need_no_large_a
             assert tracemalloc.get_traced_memory()[1] < 8 * n_rows * n_classes / 4
         finally:
             tracemalloc.stop()
+
+    run_in_pool(n_threads, compare)
 
 
 # -- stopping --------------------------------------------------------------------------------------------------------
@@ -450,9 +453,7 @@ def test_a_progress_bar_reaches_its_end(noisy, capsys, monkeypatch):
 
 
 @needs_callbacks
-def test_an_interrupt_tears_callbacks_down(noisy, monkeypatch):
-    monkeypatch.setattr(interrupts, "_last_kept", -np.inf)
-
+def test_an_interrupt_tears_callbacks_down(noisy):
     class Interrupt(StopAt):
         def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
             if super().on_fit_task_end(estimator, context, fitted_estimator=fitted_estimator) and context.task_name != "fit":
@@ -462,9 +463,10 @@ def test_an_interrupt_tears_callbacks_down(noisy, monkeypatch):
     X, y, weight, held_out = noisy
     callback = Interrupt(2)
     clf = SoftmaxRegressionClassifier(solver="lbfgs").set_callbacks(callback)
-    with pytest.warns(ConvergenceWarning, match="interrupted after 2 iterations"):
+    with pytest.raises(KeyboardInterrupt):
         clf.fit(X, y, weight, **held_out)
     assert callback.torn_down
+    assert clf.n_iter_[0] == 2
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "adagrad", "rmsprop", "saga"])

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from sksoftmax.blocks import as_rows, score_rows
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.threads import map_in_order, thread_pool
+from sksoftmax.threads import map_in_order, run_in_pool
 
 DTYPES = [np.float64, np.float32]
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
@@ -113,10 +113,12 @@ def test_segments_cover_the_rows_once_and_ignore_threads(rng):
 
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
 def test_map_in_order_keeps_order_and_raises_what_was_raised(n_threads):
-    with thread_pool(n_threads) as pool:
-        assert list(map_in_order(pool, 2, lambda item: item**2, range(20))) == [i**2 for i in range(20)]
-        with pytest.raises(ZeroDivisionError):
-            list(map_in_order(pool, 2, lambda item: 1 // item, [1, 0, 1]))
+    def collect(function, items):
+        return run_in_pool(n_threads, lambda pool: list(map_in_order(pool, 2, function, items)))
+
+    assert collect(lambda item: item**2, range(20)) == [i**2 for i in range(20)]
+    with pytest.raises(ZeroDivisionError):
+        collect(lambda item: 1 // item, [1, 0, 1])
 
 
 def test_map_in_order_takes_no_more_items_ahead_than_it_may():

@@ -1,9 +1,9 @@
 """Fits inside joblib's back-ends, within the limits of others, and interrupted in the middle by a signal."""
 
 import multiprocessing
+import re
 import signal
 import threading
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -17,10 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from sksoftmax import SoftmaxRegressionClassifier, interrupts
+from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
 from sksoftmax.objective import Objective
-from sksoftmax.solvers import BATCH_SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS, STOCHASTIC_SOLVERS
 
 pytestmark = pytest.mark.large
 
@@ -101,16 +101,10 @@ def test_blas_stays_at_one_thread_until_the_last_of_overlapping_fits_ends(proble
 
     monkeypatch.setattr(classifier_module.FitProgress, "report", watch)
     begun = threading.Thread(target=other)  # the first to limit BLAS, and the first to end
-    thread_pool = classifier_module.thread_pool
+    run_fit = classifier_module.run_fit
     holds = threading.Event()
-
-    @contextmanager
-    def announced(n_threads):
-        with thread_pool(n_threads) as pool:
-            holds.set()
-            yield pool
-
-    monkeypatch.setattr(classifier_module, "thread_pool", announced)
+    announced = lambda n_threads, function: run_fit(n_threads, lambda pool: holds.set() or function(pool))  # noqa: E731
+    monkeypatch.setattr(classifier_module, "run_fit", announced)
     begun.start()
     assert holds.wait(timeout=60)
     SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2).fit(X, y)
@@ -174,12 +168,6 @@ def test_workers_of_loky_keep_to_their_share_of_the_cores(problem):
 # -- interrupts ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(autouse=True)
-def no_interrupt_before(monkeypatch):
-    """Forget interrupts that other tests' fits kept to themselves."""
-    monkeypatch.setattr(interrupts, "_last_kept", -np.inf)
-
-
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signals to threads")
 @pytest.mark.parametrize("solver", ["auto", *BATCH_SOLVERS])
 def test_a_signal_ends_a_fit_within_an_iteration_and_keeps_what_it_has(problem, solver, two_threads, monkeypatch):
@@ -207,9 +195,11 @@ def test_a_signal_ends_a_fit_within_an_iteration_and_keeps_what_it_has(problem, 
     with monkeypatch.context() as patched:
         patched.setattr(classifier_module.FitProgress, "report", watch)
         sender.start()
-        with pytest.warns(ConvergenceWarning, match="The fit was interrupted after [23] iterations; kept iteration"):
+        with pytest.raises(KeyboardInterrupt) as raised:
             clf.fit(X, y)
         sender.join()
+    assert raised.value.__notes__ == [f"SoftmaxRegressionClassifier is fitted: {clf.solution_.message}."]
+    assert re.match("interrupted after [23] iterations; kept iteration [23], of the lowest obj", clf.solution_.message)
     assert 2 <= len(ended) <= 3
     assert our_threads() == []
     assert blas_threads() == before
@@ -269,8 +259,10 @@ def test_an_interrupt_in_a_callback_keeps_that_iteration(problem, solver, two_th
     clf = SoftmaxRegressionClassifier(solver=solver, tol=1e-2)
     with monkeypatch.context() as patched:
         interrupt_at(1, patched)
-        with pytest.warns(ConvergenceWarning, match="interrupted after 1 iterations; kept iteration 1"):
+        with pytest.raises(KeyboardInterrupt):
             clf.fit(X, y)
+    assert "interrupted after 1 iterations; kept iteration 1" in clf.solution_.message
+    assert clf.n_features_in_ == clf.coef_.shape[1] == 40
     assert our_threads() == []
     assert blas_threads() == before
     with pytest.warns(ConvergenceWarning, match="max_iter"):
@@ -283,28 +275,61 @@ def test_a_fit_in_a_pipeline_keeps_its_best_validation_iteration_too(problem, mo
     X, y = problem
     clf = SoftmaxRegressionClassifier(C=np.inf, solver="lbfgs", early_stopping=True, n_iter_no_change=50, random_state=0)
     interrupt_at(15, monkeypatch)
-    with pytest.warns(ConvergenceWarning, match="interrupted after 15 iterations; kept"):
-        fitted = make_pipeline(StandardScaler(), clf).fit(X[:300], y[:300])[-1]
-    curve = [iteration.validation_cross_entropy for iteration in fitted.solution_.history]
-    assert fitted.best_iteration_ == 1 + np.argmin(curve) < 15
-    assert fitted.solution_.value == fitted.solution_.history[fitted.best_iteration_ - 1].value
-
-
-def test_a_second_interrupt_soon_after_goes_through(problem, monkeypatch):
-    """So that a loop of fits can be ended."""
-    X, y = problem
-    now = [100.0]
-    monkeypatch.setattr(interrupts.time, "monotonic", lambda: now[0])
-    interrupt_at(2, monkeypatch)
-    clf = SoftmaxRegressionClassifier(solver="lbfgs")
-    with pytest.warns(ConvergenceWarning, match="interrupted"):
-        clf.fit(X, y)
-    now[0] += interrupts.PATIENCE / 2
     with pytest.raises(KeyboardInterrupt):
-        clf.fit(X, y)
-    now[0] += interrupts.PATIENCE
-    with pytest.warns(ConvergenceWarning, match="interrupted"):
-        clf.fit(X, y)
+        make_pipeline(StandardScaler(), clf).fit(X[:300], y[:300])
+    curve = [iteration.validation_cross_entropy for iteration in clf.solution_.history]
+    assert clf.n_iter_[0] == len(curve) == 15
+    assert clf.best_iteration_ == 1 + np.argmin(curve) < 15
+    assert clf.solution_.value == clf.solution_.history[clf.best_iteration_ - 1].value
+
+
+@pytest.mark.parametrize("solver", [*STOCHASTIC_SOLVERS, "saga"])
+def test_an_interrupted_stochastic_fit_says_how_far_it_is(problem, solver, monkeypatch):
+    """Its history has losses met on the way and no gradients."""
+    X, y = problem
+    clf = SoftmaxRegressionClassifier(solver=solver, random_state=0)
+    with monkeypatch.context() as patched:
+        interrupt_at(2, patched)
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(X, y)
+    assert clf.n_iter_[0] == 2
+    assert not clf.converged_
+    whole = clone(clf).set_params(max_iter=2, tol=None).fit(X, y)
+    np.testing.assert_array_equal(clf.coef_, whole.coef_)
+    if solver != "saga":  # which knows about its gradient
+        assert (clf.solution_.value, clf.solution_.gradient_norm) == (whole.solution_.value, whole.solution_.gradient_norm)
+
+
+def test_an_interrupted_fit_leaves_the_last_one_whole_or_replaces_it(problem, monkeypatch):
+    X, y = problem
+    clf = SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2).fit(X, y)
+    last = dict(vars(clf))
+    with monkeypatch.context() as patched:
+        patched.setattr(Objective, "value_and_gradient", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(X[:, :7], y)
+    assert vars(clf) == last
+    with monkeypatch.context() as patched:
+        interrupt_at(1, patched)
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(X[:, :7], y)
+    assert clf.n_features_in_ == clf.coef_.shape[1] == 7
+    assert len(clf.predict(X[:, :7])) == len(X)
+
+
+def test_an_interrupted_partial_fit_has_learnt_nothing(problem, monkeypatch):
+    X, y = problem
+    clf = SoftmaxRegressionClassifier(solver="sgd", random_state=0).partial_fit(X, y, classes=np.arange(5))
+    last = dict(vars(clf))
+    with monkeypatch.context() as patched:
+        patched.setattr(Objective, "penalty_value", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            clf.partial_fit(X, y)
+    assert vars(clf) == last
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def meta_fits():
@@ -346,7 +371,7 @@ def test_an_interrupt_in_one_of_two_overlapping_fits_leaves_the_other(problem, s
     thread.start()
     try:
         assert started.wait(timeout=60)
-        with pytest.warns(ConvergenceWarning, match="interrupted"):
+        with pytest.raises(KeyboardInterrupt):
             SoftmaxRegressionClassifier(solver=solver, tol=1e-2).fit(X, y)
     finally:
         interrupted.set()

@@ -14,7 +14,7 @@ from sksoftmax.losses import LOSSES, CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
 from sksoftmax.sphere import SphereObjective
-from sksoftmax.threads import thread_pool
+from sksoftmax.threads import run_fit
 
 
 def make_objective(X, labels, n_classes, *, C=0.7, weight=None, smoothing=0.0, fit_intercept=True, pool=None, n_threads=1):
@@ -197,16 +197,17 @@ def test_same_bits_on_any_number_of_threads(rng, container, dtype):
     X = rng.normal(size=(20_000, 40)).astype(dtype)
     X[:, 3:][rng.uniform(size=(20_000, 37)) < 0.3] = 0
     labels = rng.integers(9, size=len(X))
-    results = []
-    for n_threads in (1, 2, 3):
-        with thread_pool(n_threads) as pool:
-            objective = make_objective(container(X), labels, 9, pool=pool, n_threads=n_threads)
-            params = np.random.default_rng(1).normal(size=objective.n_params) * 0.1
-            direction = np.random.default_rng(2).normal(size=objective.n_params)
-            value, gradient = objective.value_and_gradient(params)
-            results.append(np.concatenate([[value], gradient, objective.hessian_product(params, direction)]))
-            results[-1] = np.concatenate([results[-1], objective.hessian(params).ravel()])
-    assert len(objective._segments) > 3
+
+    def evaluate(pool, n_threads):
+        objective = make_objective(container(X), labels, 9, pool=pool, n_threads=n_threads)
+        assert len(objective._segments) > 3
+        params = np.random.default_rng(1).normal(size=objective.n_params) * 0.1
+        direction = np.random.default_rng(2).normal(size=objective.n_params)
+        value, gradient = objective.value_and_gradient(params)
+        product, hessian = objective.hessian_product(params, direction), objective.hessian(params)
+        return np.concatenate([[value], gradient, product, hessian.ravel()])
+
+    results = [run_fit(n_threads, lambda pool, n=n_threads: evaluate(pool, n)) for n_threads in (1, 2, 3)]
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
 

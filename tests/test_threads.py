@@ -6,15 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from sksoftmax import SoftmaxRegressionClassifier, interrupts
+from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
 from sksoftmax._optional import import_optional
 from sksoftmax.solvers import BATCH_SOLVERS
-from sksoftmax.threads import thread_pool
+from sksoftmax.threads import run_fit
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def test_a_fit_is_the_same_bits_on_any_number_of_threads(problem, monkeypatch, s
 def test_limits_of_others_are_honoured(problem, monkeypatch):
     X, y = problem
     asked = []
-    monkeypatch.setattr(classifier_module, "thread_pool", lambda n_threads: asked.append(n_threads) or thread_pool(n_threads))
+    monkeypatch.setattr(classifier_module, "run_fit", lambda n, function: asked.append(n) or run_fit(n, function))
     with threadpool_limits(1):
         SoftmaxRegressionClassifier(tol=1e9).fit(X, y)
     SoftmaxRegressionClassifier(tol=1e9).fit(X, y)
@@ -107,9 +106,8 @@ def test_an_interrupt_leaves_no_thread_and_a_usable_estimator(problem, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(interrupts, "_last_kept", -np.inf)
         patched.setattr(classifier_module.FitProgress, "report", interrupt)
-        with pytest.warns(ConvergenceWarning, match="interrupted"):
+        with pytest.raises(KeyboardInterrupt):
             clf.fit(X, y)
     assert our_threads() == []
     assert blas_threads() == before

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import count, pairwise
 from math import exp, frexp, inf, ldexp, log, log1p, sqrt
@@ -32,7 +31,7 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from ..kernels import softmax as kernels
 from ..losses import Targets
-from ..threads import map_in_order, thread_pool
+from ..threads import map_in_order, run_in_pool
 from ._mixing import mix_uniform
 
 MAX_SEGMENTS = 16
@@ -100,7 +99,8 @@ def fit_temperature(logits: NDArray, targets: Targets, total_weight: float, *, s
         In [0, 1): this share of every row's target is spread evenly over its possible classes.
     """
     n_threads = _openmp_effective_n_threads() if logits.size >= 2 * SEGMENT_SIZE else 1
-    with nullcontext() if n_threads == 1 else thread_pool(n_threads) as pool:
+
+    def solve(pool: ThreadPoolExecutor | None) -> Optimum:
         rows = _Rows(logits, targets, pool=pool, n_threads=n_threads)
         gaps = rows.gaps()
         least, exponent = gaps.least, 0
@@ -117,10 +117,12 @@ def fit_temperature(logits: NDArray, targets: Targets, total_weight: float, *, s
         rows = _Rows(mix_uniform(logits, MIXING), targets, pool=pool, n_threads=n_threads)
         mixed = rows.gaps()
         mixed_b, loss, n_iter, fault = _maximise(rows, mixed, total_weight, smoothing, 1.0)
-    one_row = 1 / (total_weight + 1)
-    if loss + mixed.smoothing_cost(mixed_b, one_row) < given.loss + gaps.smoothing_cost(b, one_row):
-        return Optimum(1 / mixed_b, loss, MIXING, given.n_iter + n_iter, fault)
-    return replace(given, n_iter=given.n_iter + n_iter)
+        one_row = 1 / (total_weight + 1)
+        if loss + mixed.smoothing_cost(mixed_b, one_row) < given.loss + gaps.smoothing_cost(b, one_row):
+            return Optimum(1 / mixed_b, loss, MIXING, given.n_iter + n_iter, fault)
+        return replace(given, n_iter=given.n_iter + n_iter)
+
+    return run_in_pool(n_threads, solve)
 
 
 def _maximise(

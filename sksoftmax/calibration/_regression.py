@@ -10,9 +10,7 @@ the package's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -26,7 +24,7 @@ from ..losses import BoundLoss, CrossEntropy, Targets
 from ..objective import Objective
 from ..penalties import PriorL2
 from ..solvers import BlockLBFGS, NewtonCholesky, Solution, Solver
-from ..threads import thread_pool
+from ..threads import run_fit
 
 Matrix = NDArray[np.float64]
 
@@ -87,13 +85,16 @@ def fit_diagonal(
     n_scales = 1 if shared else n_classes
     mean = np.repeat([1.0, 0.0], [n_scales, n_classes])
     weight = np.repeat([2 * on_scale, 2 * on_intercept], [n_scales, n_classes])
-    with _threads(z) as (pool, n_threads):
+    n_threads = _n_threads(z)
+
+    def solve(pool: ThreadPoolExecutor | None) -> tuple[Matrix, Matrix, Solution]:
         objective = DiagonalObjective(z, targets, PriorL2(mean, weight), shared=shared, pool=pool, n_threads=n_threads)
         # No Objective by descent, but it has all that solvers ask of one.
         like_any_other = cast(Objective, objective)
         solution = _solver(objective.n_params).solve(like_any_other, mean, tol=TOL, max_iter=MAX_ITER)
-    scale, intercept = objective.split(solution.params)
-    return scale, intercept, solution
+        return *objective.split(solution.params), solution
+
+    return run_fit(n_threads, solve)
 
 
 def fit_matrix(
@@ -108,12 +109,16 @@ def fit_matrix(
     # An intercept that is penalised is the coefficient of a column of ones.
     design = np.ones((len(z), n_classes + 1))
     design[:, :-1] = z
-    with _threads(design) as (pool, n_threads):
+    n_threads = _n_threads(design)
+
+    def solve(pool: ThreadPoolExecutor | None) -> Solution:
         penalty = PriorL2(identity.ravel(), weight.ravel())
         objective = Objective(
             as_rows(design), all_logits(targets), penalty, 1.0, fit_intercept=False, pool=pool, n_threads=n_threads
         )
-        solution = _solver(objective.n_params).solve(objective, identity.ravel(), tol=TOL, max_iter=MAX_ITER)
+        return _solver(objective.n_params).solve(objective, identity.ravel(), tol=TOL, max_iter=MAX_ITER)
+
+    solution = run_fit(n_threads, solve)
     both = solution.params.reshape(identity.shape)
     return both[:, :-1].copy(), both[:, -1].copy(), solution
 
@@ -129,8 +134,5 @@ def _solver(n_params: int) -> Solver:
     return NewtonCholesky() if n_params <= NEWTON_PARAMS else BlockLBFGS()
 
 
-@contextmanager
-def _threads(array: NDArray) -> Iterator[tuple[ThreadPoolExecutor | None, int]]:
-    n_threads = _openmp_effective_n_threads() if array.size >= THREADED_SIZE else 1
-    with thread_pool(n_threads) as pool:
-        yield pool, n_threads
+def _n_threads(array: NDArray) -> int:
+    return _openmp_effective_n_threads() if array.size >= THREADED_SIZE else 1
