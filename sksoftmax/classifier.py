@@ -121,7 +121,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         Weights of classes, multiplied with ``sample_weight``. "balanced" gives each class the same total weight.
     tol : float or None, default=1e-4
         The fit has converged when no component of the gradient of the mean loss plus penalty exceeds it. For stochastic
-        solvers it is the least by which the loss of an epoch has to fall; None makes ``max_iter`` epochs and never warns.
+        solvers it is the least by which the loss of an epoch has to fall: see ``sksoftmax.solvers.SGD``, also for when
+        they have converged; None makes ``max_iter`` epochs, for which nobody looks, and does not warn.
     max_iter : int, default=1000
         Most iterations of the solver; epochs of a stochastic one.
     warm_start : bool, default=False
@@ -610,6 +611,15 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 f"The classes are perfectly separable: without a penalty (C={self.C:g}) the loss has no minimum and the "
                 f"coefficients grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. "
                 f"Set a {'finite' if np.isinf(self.C) else 'smaller'} C.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        elif not ended_well and issubclass(self._solver_type(), StochasticSolver):
+            warnings.warn(
+                f"{solution.message}. Scale the columns of X (sklearn.preprocessing.StandardScaler), or use solver='auto', "
+                "which needs no scaling; a stochastic solver comes nearer with a smaller tol, more epochs "
+                f"(max_iter={self.max_iter}) and a learning rate that falls, as of SGD(schedule='invscaling', average=True). "
+                "Set max_iter to the epochs that you want and tol=None to have so many without this warning.",
                 ConvergenceWarning,
                 stacklevel=5,
             )

@@ -92,7 +92,9 @@ class Monitor:
             options["n_iter_no_change"] = self._n_iter_no_change
         solution = solver.solve(self._objective, start, **options)
         solution = replace(solution, history=tuple(self.history))
-        ended_well = solution.converged or self.stopped
+        # Epochs that were asked for are no failure, nor is an early-stopped fit whose solver ends before the validation does.
+        ended_well = solution.converged or self.stopped or self._tol is None
+        ended_well = ended_well or (self._early_stopping and len(self.history) < max_iter)
         if not self._early_stopping:
             return solution, ended_well
         message = self._stopped_early(solution.n_iter) if self._is_stalled() and not solution.converged else solution.message

@@ -197,6 +197,24 @@ class Objective:
                 return False
         return True
 
+    def change_of_proba(self, params: NDArray[np.float64], step: NDArray[np.float64]) -> float:
+        """Return the most by which a step from params changes the softmax of a row's logits."""
+        here, there = self._kernel_params(params), self._kernel_params(params + step)
+        n_rows = len(self._rows.block(self.n_logits))
+        most = 0.0
+        for start in range(0, self._rows.n_rows, n_rows):
+            stop = min(start + n_rows, self._rows.n_rows)
+            most = max(most, float(np.max(np.abs(self._softmax(there, start, stop) - self._softmax(here, start, stop)))))
+        return most
+
+    def _softmax(self, kernel_params: tuple[NDArray, NDArray], start: int, stop: int) -> NDArray:
+        logits = np.zeros((stop - start, self.n_logits), dtype=self._rows.dtype)
+        self._rows.score(*kernel_params, start, stop, logits)
+        if self.n_logits == 1:
+            logits = np.column_stack([np.zeros_like(logits), logits])
+        kernels.softmax(logits, len(logits))
+        return logits
+
     # -- minibatches ---------------------------------------------------------------------------------------------
 
     @property

@@ -8,10 +8,12 @@ import pytest
 import reference_stochastic as reference
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier, blocks
 from sksoftmax import classifier as classifier_module
@@ -20,6 +22,7 @@ from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import SAGA, SGD, SOLVERS, STOCHASTIC_SOLVERS, AdaGrad, Adam, NewtonCholesky, RMSProp
+from sksoftmax.solvers._distance import distance
 from sksoftmax.solvers.schedules import SCHEDULES, Constant, Cosine, InverseScaling, Step
 
 ALL = pytest.mark.parametrize("name", [*STOCHASTIC_SOLVERS, "saga"])
@@ -100,13 +103,13 @@ def test_dense_and_sparse_rows_take_the_same_steps(name, soft, n_classes, make_p
     assert_allclose(reached[1], reached[0], rtol=1e-9, atol=1e-12)
 
 
-def test_sparse_rows_outlast_a_penalty_that_shrinks_by_much(make_problem):
+@pytest.mark.parametrize("solver", [SGD(batch_size=2, average=True), SAGA(), SAGA(learning_rate=0.02)], ids=repr)
+def test_sparse_rows_outlast_a_penalty_that_shrinks_by_much(solver, make_problem):
     """The one number that multiplies all coefficients would underflow within the epoch."""
     X, labels, _ = sparse_problem(make_problem)
     reached = []
     for container in (np.asarray, sparse.csr_array):
         objective = make_objective(container(X), labels, 3, alpha=30.0)
-        solver = SGD(batch_size=2, average=True)
         reached.append(objective.unpack(solver.solve(objective, np.zeros(24), tol=None, max_iter=2).params)[0])
     assert_allclose(reached[1], reached[0], rtol=1e-9, atol=1e-14)
 
@@ -241,17 +244,94 @@ def test_an_unknown_schedule_names_the_known_ones(make_problem):
 
 def test_fits_end_when_the_loss_no_longer_falls_and_warn_if_it_still_does(make_problem):
     X, y, _ = make_problem(500, 5, 3)
-    clf = SoftmaxRegressionClassifier(solver="sgd", random_state=0).fit(X, y)
-    assert clf.converged_
+    clf = SoftmaxRegressionClassifier(solver="sgd", random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"the loss of none of the last 5 epochs .* nats a row above .*tol=None"):
+        clf.fit(X, y)
+    assert not clf.converged_
     values = np.array([iteration.value for iteration in clf.solution_.history])
     assert 5 < len(values) == clf.n_iter_[0] < 1000
     falls = [lowest - value for lowest, value in zip(np.minimum.accumulate(values), values[1:], strict=False)]
     assert max(falls[-5:]) < 1e-4 <= falls[-6]
-    with pytest.warns(ConvergenceWarning, match="sgd failed to converge after 3 iterations.*max_iter=3"):
+    with pytest.warns(ConvergenceWarning, match="sgd failed to converge after 3 iterations.*max_iter=3.*tol=None"):
         clf.set_params(max_iter=3).fit(X, y)
     assert not clf.converged_
     clf.set_params(tol=None).fit(X, y)  # as many as asked for, and no warning
     assert clf.n_iter_[0] == 3
+    assert not clf.converged_
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@ALL
+def test_a_loss_that_has_stopped_falling_is_no_optimum(name, scaled):
+    """Raw columns of wine ended at 10 nats a row, where a constant model has 1.09."""
+    X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X) if scaled else X
+    best = SoftmaxRegressionClassifier(solver="newton-cholesky", tol=1e-9).fit(X, y)
+    clf = SoftmaxRegressionClassifier(solver=name, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf.fit(X, y)
+    gap, off = clf.solution_.value - best.solution_.value, np.abs(clf.predict_proba(X) - best.predict_proba(X)).max()
+    assert clf.converged_ == (not caught) == (scaled and name == "saga")
+    assert clf.converged_ == (gap <= 1e-4 and off <= 1e-2)
+    if caught and name in STOCHASTIC_SOLVERS:
+        assert all(advice in str(caught[0].message) for advice in ("StandardScaler", "solver='auto'", "tol=None"))
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@CONTAINERS
+def test_a_fit_that_ends_at_the_optimum_has_converged(container, n_classes, make_problem):
+    X, y, _ = make_problem(300, 4, n_classes)
+    rate = InverseScaling(power=0.6, delay=100)
+    sgd = SGD(learning_rate=0.5, batch_size=16, schedule=rate, average=True)
+    clf = SoftmaxRegressionClassifier(0.1, solver=sgd, tol=1e-7, n_iter_no_change=30, random_state=0).fit(container(X), y)
+    best = SoftmaxRegressionClassifier(0.1, tol=1e-9).fit(X, y)
+    assert clf.converged_
+    assert "sgd converged after" in clf.solution_.message
+    assert clf.solution_.value - best.solution_.value < 1e-4
+    assert np.abs(clf.predict_proba(X) - best.predict_proba(X)).max() < 1e-2
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@CONTAINERS
+@DTYPES
+def test_the_distance_is_that_to_the_optimum(dtype, container, n_classes, make_problem, rng):
+    X, labels, weight = make_problem(500, 5, n_classes, dtype=dtype)
+    objective = make_objective(container(X), labels, n_classes, 1e-3, weight)
+    best = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=1e-7, max_iter=50)
+    proba = predicted(objective, X, best.params)
+    for size in (1e-1, 1e-2, 1e-3):
+        params = best.params + size * rng.normal(size=objective.n_params)
+        value, gradient = objective.value_and_gradient(params)
+        told = distance(objective, params, gradient)
+        assert told.solved
+        assert_allclose(told.nats, value - best.value, rtol=0.1, atol=1e-7)
+        off = np.abs(predicted(objective, X, params) - proba).max()
+        assert told.near == (told.nats <= 5e-5 and told.probability <= 5e-3)
+        if not np.isnan(told.probability):
+            assert_allclose(told.probability, off, rtol=0.2, atol=1e-4)
+
+
+def predicted(objective, X, params):
+    coef, intercept = objective.unpack(params)
+    logits = X @ coef.T + intercept
+    return softmax(np.column_stack([np.zeros(len(X)), logits]) if logits.shape[1] == 1 else logits, axis=1)
+
+
+def test_where_the_classes_are_separated_and_nothing_is_penalised_no_distance_is_told_as_near():
+    X = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    with pytest.warns(ConvergenceWarning, match="separable|failed to converge"):
+        clf = SoftmaxRegressionClassifier(np.inf, solver=SGD(learning_rate=50.0), max_iter=50).fit(X, [0, 0, 1, 1])
+    assert not clf.converged_
+
+
+@pytest.mark.parametrize("name", STOCHASTIC_SOLVERS)
+def test_a_loss_without_second_derivatives_is_never_told_to_have_converged(name, make_problem):
+    X, y, _ = make_problem(300, 4, 3)
+    clf = SoftmaxRegressionClassifier(solver=name, loss="focal", max_iter=30, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="nothing bounds how far"):
+        clf.fit(X, y)
+    assert not clf.converged_
 
 
 def test_tol_none_is_for_stochastic_solvers(make_problem):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..blocks import Descent
 from ..objective import Objective
 from ._base import Callback, Solution, Solver, Trace
+from ._distance import Distance, distance
 from .schedules import SCHEDULES, Schedule
 
 Vector = NDArray[np.float64]
@@ -205,23 +206,23 @@ class StochasticSolver(Solver):
             if trace.record(state.reached.copy(), value, None, learning_rate=state.rate) or stalled:
                 break
         value, gradient = objective.value_and_gradient(state.reached)
-        within = tol is not None and objective.gradient_norm(gradient) <= tol
-        return trace.solution(
-            state.reached,
-            value,
-            gradient,
-            converged=stalled or within or (tol is None and not trace.stopped),
-            message=self._message(len(trace.history), tol, n_iter_no_change if stalled else 0, within=within),
-        )
+        n_iter = len(trace.history)
+        if tol is None or trace.stopped:
+            message = f"{self.name} made {n_iter} iterations, as many as asked for"
+            return trace.solution(state.reached, value, gradient, converged=False, message=message)
+        # A loss that has stopped falling is no optimum: steps may be too long to come nearer, or too short to be seen.
+        left = distance(objective, state.reached, gradient)
+        converged = left is not None and left.near
+        reason = f", as the loss of none of the last {n_iter_no_change} epochs was lower by {tol:.3g} than the lowest before"
+        ended = f"{self.name} {'converged' if converged else 'failed to converge'} after {n_iter} iterations"
+        message = ended + (reason if stalled else "") + ("" if converged else self._far(objective, start, value, left))
+        return trace.solution(state.reached, value, gradient, converged=converged, message=message)
 
-    def _message(self, n_iter: int, tol: float | None, n_stalled: int, *, within: bool) -> str:
-        if n_stalled:
-            return (
-                f"{self.name} converged after {n_iter} iterations: the loss of none of the last {n_stalled} epochs "
-                f"was lower by {tol:.3g} than the lowest before"
-            )
-        if within:
-            return f"{self.name} converged after {n_iter} iterations"
-        if tol is None:
-            return f"{self.name} made {n_iter} iterations, as many as asked for"
-        return f"{self.name} failed to converge after {n_iter} iterations"
+    def _far(self, objective: Objective, start: Vector, value: float, left: Distance | None) -> str:
+        """Return what a message says of a point that is not the optimum."""
+        at_start = objective.value_and_gradient(start)[0]
+        if value > at_start:
+            return f", at {value:.3g} nats a row where the start has {at_start:.3g}"
+        if left is None:
+            return ", and nothing bounds how far it is from the optimum"
+        return f", {left}" if left.nats < value else ", far from the optimum"  # losses are not negative

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..blocks import SAGAMemory
 from ..objective import Objective
 from ._base import Callback, Solution, Solver, Trace
+from ._distance import distance
 
 
 @dataclass
@@ -69,7 +70,7 @@ class SAGA(Solver):
         memory = SAGAMemory(
             params, np.zeros((objective.n_rows, objective.n_logits)), np.zeros(objective.n_coef + objective.n_logits), 0
         )
-        converged = False
+        converged, look_at = False, tol
         for _ in range(max_iter):
             order = objective.sample()
             loss = objective.saga(order, rate, memory)
@@ -80,20 +81,28 @@ class SAGA(Solver):
             gradient = memory.sums[: objective.n_params].copy()
             gradient[: objective.n_coef] += objective.decay * params[: objective.n_coef]
             stopped = trace.record(params.copy(), loss + objective.penalty_value(params), gradient, learning_rate=rate)
-            if tol is not None and objective.gradient_norm(gradient) <= tol:
-                converged = objective.gradient_norm(objective.value_and_gradient(params)[1]) <= tol
+            if look_at is not None and objective.gradient_norm(gradient) <= look_at:
+                look_at /= 2  # a look is as dear as some epochs
+                converged = self._converged(objective, params, objective.value_and_gradient(params)[1], tol)
             if stopped or converged:
                 break
         value, gradient = objective.value_and_gradient(params)
-        converged = tol is not None and objective.gradient_norm(gradient) <= tol
-        outcome = "converged" if converged else "failed to converge" if tol is not None else "ended"
-        return trace.solution(
-            params,
-            value,
-            gradient,
-            converged=converged or (tol is None and not trace.stopped),
-            message=f"saga {outcome} after {len(trace.history)} iterations",
-        )
+        n_iter = len(trace.history)
+        converged = converged or (n_iter == 0 and self._converged(objective, params, gradient, tol))
+        message = f"saga {'converged' if converged else 'failed to converge'} after {n_iter} iterations"
+        if tol is None:
+            message = f"saga made {n_iter} iterations, as many as asked for"
+        elif not converged and not trace.stopped:
+            left = distance(objective, params, gradient)
+            message += "" if left is None or left.near or left.nats >= value else f", {left}"
+        return trace.solution(params, value, gradient, converged=converged, message=message)
+
+    def _converged(self, objective: Objective, params: NDArray[np.float64], gradient: NDArray[np.float64], tol: Any) -> bool:
+        """Return whether params are the optimum: by the gradient, and by the Newton step where there is one."""
+        if tol is None or objective.gradient_norm(gradient) > tol:
+            return False
+        left = distance(objective, params, gradient)
+        return left is not None and left.near
 
     def _rate(self, objective: Objective) -> float:
         if self.learning_rate is not None:
