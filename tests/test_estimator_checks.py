@@ -46,13 +46,16 @@ EXPECTED_TO_FAIL = {
     "check_sample_weight_equivalence_on_sparse_data": SPLIT,
 }
 STOCHASTIC = [  # the checks' tables are one minibatch: rows repeated are rows of more weight
-    SoftmaxRegressionClassifier(solver=SGD(learning_rate=0.01)),  # on noisy, unscaled columns
-    SoftmaxRegressionClassifier(solver=Adam(learning_rate=0.01, average=True, schedule="invscaling", init_scale=0.01)),
+    SoftmaxRegressionClassifier(solver=SGD(learning_rate=0.01), max_iter=100, tol=None),  # on noisy, unscaled columns
+    SoftmaxRegressionClassifier(
+        solver=Adam(learning_rate=0.01, average=True, schedule="invscaling", init_scale=0.01), max_iter=100, tol=None
+    ),
 ]
 # Checks of scikit-learn's own estimators that it does not ask of others.
 INTERNAL_CHECKS = ["check_param_validation", "check_dataframe_column_names_consistency", "check_inplace_ensure_writeable"]
 
 REPORTING = [*BATCH_SOLVERS, "sgd"]
+ENDED = {"sgd": {"max_iter": 9, "tol": None}}  # without a warning
 
 needs_callbacks = pytest.mark.skipif(find_spec("sklearn.callback") is None, reason="scikit-learn < 1.9 has no callbacks")
 
@@ -214,7 +217,7 @@ def test_search_routes_sample_weight(data):
 @pytest.mark.parametrize("solver", REPORTING)
 def test_verbose_prints_a_line_an_iteration(solver, data, capsys):
     X, y, _ = data
-    clf = SoftmaxRegressionClassifier(solver=solver, verbose=1).fit(X, y)
+    clf = SoftmaxRegressionClassifier(solver=solver, verbose=1, **ENDED.get(solver, {})).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [f"iteration {i + 1}" for i in range(clf.n_iter_[0])]
     assert all("objective" in line and "gradient norm" in line for line in lines)
@@ -294,7 +297,11 @@ def test_scoring_monitor_logs_every_iteration(solver, data):
 
     X, y, weight = data
     monitor = ScoringMonitor(scoring="neg_log_loss")
-    clf = SoftmaxRegressionClassifier(solver=solver).set_callbacks(monitor).fit(X, y, sample_weight=weight)
+    clf = (
+        SoftmaxRegressionClassifier(solver=solver, **ENDED.get(solver, {}))
+        .set_callbacks(monitor)
+        .fit(X, y, sample_weight=weight)
+    )
     scores = [row["neg_log_loss"] for row in monitor.get_logs().data if row["task_name"] != "fit"]
     assert len(scores) == clf.n_iter_[0]
     assert scores[-1] == pytest.approx(-log_loss(y, clf.predict_proba(X), sample_weight=weight), rel=1e-12)
