@@ -162,3 +162,10 @@ def test_the_rule_of_one_standard_error():
     assert simplest(np.array([best, alike, worse]), weight, 0) == 0
     assert simplest(np.array([best, worse, worse]), weight, 2) == 0
     assert simplest(np.array([alike, worse, best]), weight, 0, [0.5, 1.5, 0.5]) == 1
+
+
+def test_cross_entropies_are_weighted_means():
+    logits, y = planted("none", 90, n_classes=3)
+    weight = np.random.default_rng(0).integers(0, 3, size=90).astype(float)
+    expected = np.average(-log_softmax(logits, axis=1)[np.arange(90), y], weights=weight)
+    assert AutoCalibration().fit(logits, y, weight).cross_entropies_["none"] == pytest.approx(expected, rel=1e-12)
