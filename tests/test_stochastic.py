@@ -439,3 +439,15 @@ def test_the_textbooks_recipe_on_fashion_mnist(monkeypatch):
     clf = recipe().fit((images / 255).astype(np.float32), labels)
     assert clf.n_iter_[0] == 10
     assert clf.score((test_images / 255).astype(np.float32), test_labels) >= 0.83
+
+
+@pytest.mark.parametrize("name", STOCHASTIC_SOLVERS)
+def test_an_early_stopped_fit_knows_its_value_and_gradient(name, make_problem):
+    """The history's are losses met on the way, and no gradients."""
+    X, y, _ = make_problem(300, 5, 3)
+    clf = SoftmaxRegressionClassifier(solver=name, early_stopping=True, n_iter_no_change=3, random_state=0)
+    clf.fit(X[:200], y[:200], X_val=X[200:], y_val=(y[200:] + 1) % 3)  # never better than at the start
+    assert clf.best_iteration_ < clf.n_iter_[0]
+    objective = make_objective(X[:200], y[:200], 3, 1 / 200)
+    value, gradient = objective.value_and_gradient(objective.pack(clf.coef_, clf.intercept_))
+    assert_allclose((clf.solution_.value, clf.solution_.gradient_norm), (value, np.abs(gradient).max()), rtol=1e-12)
