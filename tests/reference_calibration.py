@@ -112,8 +112,8 @@ def isotonic(logits, target, weight, new):
     for k in range(logits.shape[1]):
         out[:, k] = np.interp(new_proba[:, k], *_isotonic(proba[counts, k], target[counts, k], weight[counts]))
     out[out.sum(axis=1) == 0] = 1
-    with np.errstate(divide="ignore"):
-        return np.log(out)
+    mixing = 1 / (weight.sum() + 1)
+    return np.log((1 - mixing) * out / out.sum(axis=1, keepdims=True) + mixing / out.shape[1])
 
 
 def beta(logits, target, weight, new):

@@ -297,6 +297,16 @@ def test_beta_of_logits_that_say_the_contrary_is_a_constant(size, noise):
     np.testing.assert_allclose(calibrator.predict_proba(logits)[:, 1], labels.mean(), rtol=1e-9)
 
 
+def test_isotonic_regression_rules_nothing_out():
+    """The least rows have one class only: by itself the regression gives others zero, and new rows an infinite loss."""
+    logits, y, weight = make_problem(3)
+    expected = 1 / (weight.sum() + 1) / 3
+    proba = calibrated("isotonic", logits, y, weight, 100 * logits)
+    assert np.exp(proba).min() == pytest.approx(expected, rel=1e-12)
+    half = calibrated("isotonic", logits, y, weight / 2, 100 * logits)
+    assert np.exp(half).min() == pytest.approx(1 / (weight.sum() / 2 + 1) / 3, rel=1e-12)
+
+
 # -- bad input -----------------------------------------------------------------------------------------------------------
 
 

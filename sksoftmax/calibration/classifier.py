@@ -305,7 +305,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes that of ``classes_[1]`` over that of ``classes_[0]``. The same for a row whatever the others.
-            Finite, as scikit-learn's scorers want them: where a probability is 0, as isotonic regression has it, ±1e10.
+            Finite, as scikit-learn's scorers want them: where a probability is 0, as of a class that a fold lacks, ±1e10.
         """
         check_is_fitted(self)
         check_indices(X)

@@ -93,11 +93,13 @@ class PlattScaling(Calibrator):
 class IsotonicCalibration(Calibrator):
     r"""Isotonic regression of each class's indicator on its probability, divided by the sum.
 
-    .. math:: p_k \propto f_k(\mathrm{softmax}(z)_k), \qquad f_k \text{ non-decreasing}
+    .. math:: p_k = \frac{n}{n + 1} \frac{f_k(\mathrm{softmax}(z)_k)}{\sum_j f_j(\mathrm{softmax}(z)_j)}
+        + \frac{1}{n + 1} \frac{1}{K}, \qquad f_k \text{ non-decreasing}
 
     with scikit-learn's :class:`~sklearn.isotonic.IsotonicRegression` underneath, which is constant beyond the probabilities
-    seen. Two classes take one regression. Needs some thousand rows; a class can get probability zero, and with it a logit of
-    −inf and an infinite cross-entropy. A row where all do gets equal probabilities.
+    seen. Two classes take one regression. Needs some thousand rows. Isotonic regression alone gives probability zero to a class
+    that was never right below some number, and an infinite cross-entropy when it is: as if one row's weight more were spread
+    evenly over the classes, equal probabilities are mixed in. A row where all are zero gets equal probabilities.
 
     Parameters
     ----------
@@ -109,6 +111,8 @@ class IsotonicCalibration(Calibrator):
     ----------
     regressors_ : list of IsotonicRegression
         One a class; for two classes that of ``classes_[1]`` alone.
+    mixing_ : float
+        1 / (n + 1), n the sum of the sample weights.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Columns of the logits: the number of classes, or 1 for two classes with one logit.
@@ -127,13 +131,14 @@ class IsotonicCalibration(Calibrator):
     >>> from sksoftmax.calibration import IsotonicCalibration
     >>> logits, y = np.array([-2.0, -1.0, 1.0, 2.0]), np.array(["no", "yes", "no", "yes"])
     >>> IsotonicCalibration().fit(logits, y).predict_proba(logits)
-    array([[1. , 0. ],
+    array([[0.9, 0.1],
            [0.5, 0.5],
            [0.5, 0.5],
-           [0. , 1. ]])
+           [0.1, 0.9]])
     """
 
     regressors_: list[IsotonicRegression]
+    mixing_: float
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         counts = targets.weight > 0
@@ -143,7 +148,7 @@ class IsotonicCalibration(Calibrator):
             IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(proba[:, k], share[counts], weight)
             for k, share in zip(columns, _shares(targets), strict=True)
         ]
-        return {"regressors_": regressors}
+        return {"regressors_": regressors, "mixing_": 1 / (total_weight + 1)}
 
     def _transform(self, logits: NDArray) -> NDArray:
         proba = _proba(logits)
@@ -154,8 +159,9 @@ class IsotonicCalibration(Calibrator):
             for k, regressor in enumerate(self.regressors_):
                 proba[:, k] = regressor.predict(proba[:, k])
         proba[~proba.any(axis=1)] = 1 / proba.shape[1]
-        with np.errstate(divide="ignore"):
-            return np.log(proba, out=proba).astype(logits.dtype, copy=False)
+        proba *= (1 - self.mixing_) / proba.sum(axis=1, keepdims=True)
+        proba += self.mixing_ / proba.shape[1]
+        return np.log(proba, out=proba).astype(logits.dtype, copy=False)
 
 
 def _scores(logits: NDArray) -> NDArray[np.float64]:

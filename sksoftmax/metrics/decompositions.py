@@ -89,8 +89,7 @@ def decompose_score(
     -------
     decomposition : ScoreDecomposition
         Of floats ``total``, ``calibration``, ``refinement``. With cross-entropy the first two are infinite where a class of
-        probability 0 came true, as it does with forests; the last may be with a calibrator that rules classes out, as
-        "isotonic" does.
+        probability 0 came true, as it does with forests.
 
     Raises
     ------
