@@ -20,7 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .kernels import softmax as kernels
+from .kernels import csr as csr_kernels
+from .kernels import dense as dense_kernels
+from .kernels import minibatch as minibatch_kernels
+from .kernels import minibatch_csr as minibatch_csr_kernels
+from .kernels import saga as saga_kernels
 from .threads import map_in_order, run_in_pool
 
 # A block of X, its logits and their gradient share the second-level cache of a core.
@@ -57,7 +61,7 @@ class Descent(NamedTuple):
     settings : ndarray of shape (5,), float64
         Of the rule, and the strength of the penalty where its gradient is part of the rule's.
     steps : ndarray of shape (n_minibatches, 5), float64
-        As ``kernels.descend_dense`` has them.
+        As ``minibatch_kernels.descend_dense`` has them.
     vectors : tuple of ndarray, (params, first moments, second moments, mean)
         float64, flat; those that the rule does not use are empty.
     """
@@ -218,18 +222,18 @@ class DenseRows(RowBlocks):
         self.n_stored = X.size
 
     def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
-        kernels.score_dense(self._X, coef, intercept, start, stop, logits)
+        dense_kernels.score_dense(self._X, coef, intercept, start, stop, logits)
 
     def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
         logits = self.block(len(intercept))
-        return kernels.sum_dense(self._X, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
+        return dense_kernels.sum_dense(self._X, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
 
     def sum_hessian_product(
         self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
         number, labels, _, _, weight, parameters = loss
-        kernels.hessian_product_dense(
+        dense_kernels.hessian_product_dense(
             self._X, number, labels, parameters, weight, coef, intercept, direction, segment, block, out
         )
 
@@ -237,7 +241,7 @@ class DenseRows(RowBlocks):
         logits = self.block(len(intercept))
         number, labels, _, _, weight, parameters = loss
         squares = np.empty((len(logits), self.n_features), dtype=self.dtype)
-        kernels.sum_curvature_dense(
+        dense_kernels.sum_curvature_dense(
             self._X, number, labels, parameters, weight, coef, intercept, segment, (logits, squares), out
         )
 
@@ -253,7 +257,7 @@ class DenseRows(RowBlocks):
         block = (logits, np.empty(len(logits)), np.empty(n_coef + n_logits))
         value = 0.0
         for X, targets, piece in self._gathered(order, batch_size, (labels, proba, weight), pool):
-            value += kernels.descend_dense(
+            value += minibatch_kernels.descend_dense(
                 X,
                 number,
                 *targets[:2],
@@ -296,7 +300,7 @@ class DenseRows(RowBlocks):
     def saga(self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
         coef, intercept, fits_intercept, sums = _matrices(memory, (-1, self.n_features))
         targets, batch, block = _minibatch(loss, 1, np.empty((1, len(intercept))))
-        return kernels.saga_dense(
+        return saga_kernels.saga_dense(
             self._X,
             order,
             targets,
@@ -336,24 +340,24 @@ class CSRRows(RowBlocks):
         self.n_stored = X.nnz
 
     def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
-        kernels.score_csr(*self._arrays, coef, intercept, start, stop, logits)
+        csr_kernels.score_csr(*self._arrays, coef, intercept, start, stop, logits)
 
     def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
         logits = self.block(len(intercept))
-        return kernels.sum_csr(*self._arrays, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
+        return csr_kernels.sum_csr(*self._arrays, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
 
     def sum_hessian_product(
         self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
         number, labels, _, _, weight, parameters = loss
-        kernels.hessian_product_csr(
+        csr_kernels.hessian_product_csr(
             *self._arrays, number, labels, parameters, weight, coef, intercept, direction, segment, block, out
         )
 
     def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
         number, labels, _, _, weight, parameters = loss
-        kernels.sum_curvature_csr(
+        csr_kernels.sum_curvature_csr(
             *self._arrays, number, labels, parameters, weight, coef, intercept, segment, self.block(len(intercept)), out
         )
 
@@ -368,11 +372,13 @@ class CSRRows(RowBlocks):
         intercept = params[n_coef:] if len(params) > n_coef else np.zeros(n_logits)
         zero = np.zeros(n_logits, dtype=self.dtype)
         given = (*self._arrays, order, targets, batch, batch_size)
-        if rule != kernels.SGD or len(first) > 0 or settings[4] > 0:
+        if rule != minibatch_kernels.SGD or len(first) > 0 or settings[4] > 0:
             gradient = np.empty(n_coef + n_logits)
-            return kernels.descend_csr(*given, rule, settings, steps, vectors, intercept, (*block, gradient, zero))
+            return minibatch_csr_kernels.descend_csr(
+                *given, rule, settings, steps, vectors, intercept, (*block, gradient, zero)
+            )
         shape = (-1, n_logits)
-        return kernels.descend_csr_lazily(
+        return minibatch_csr_kernels.descend_csr_lazily(
             *given,
             steps,
             params[:n_coef].reshape(shape),
@@ -386,7 +392,7 @@ class CSRRows(RowBlocks):
         coef, intercept, fits_intercept, sums = _matrices(memory, (self.n_features, -1))
         targets, batch, block = _minibatch(loss, 1, np.empty((1, len(intercept))))
         state = (memory.n_seen, memory.table, coef, intercept, fits_intercept, sums, np.zeros(self.n_features))
-        return kernels.saga_csr(*self._arrays, order, targets, batch, rate, alpha, *state, block)
+        return saga_kernels.saga_csr(*self._arrays, order, targets, batch, rate, alpha, *state, block)
 
     def squared_norms(self) -> NDArray[np.float64]:
         norms = np.empty(self.n_rows)

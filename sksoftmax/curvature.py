@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import RowBlocks, Segment
-from .kernels import softmax as kernels
+from .kernels import gram as gram_kernels
+from .kernels import losses as losses_kernels
 from .losses import BoundLoss
 from .threads import map_in_order
 
@@ -187,7 +188,7 @@ class ClassCurvature:
         filled = 0
         for start, stop in runs(segment, stride):
             self._rows.score(coef, intercept, start, stop, logits[filled:])
-            kernels.curvature(number, labels, parameters, start, stop, logits[filled:])
+            losses_kernels.curvature(number, labels, parameters, start, stop, logits[filled:])
             filled += stop - start
         # Column by column: the classes are taken one at a time.
         return Step(self._design(segment, stride), np.asfortranarray(logits), weight)
@@ -250,9 +251,9 @@ def add_narrow_blocks(
     positions: NDArray[np.intp],
     hessian: NDArray[np.float64],
 ) -> None:
-    """Add the blocks of pairs of logits, numbered as ``kernels.curvatures`` does, to the Hessian."""
+    """Add the blocks of pairs of logits, numbered as ``losses_kernels.curvatures`` does, to the Hessian."""
     gram = np.empty((positions.shape[1], positions.shape[1]))
-    kernels.add_hessian_blocks(design, pair_weight, *pairs, positions, gram, hessian)
+    gram_kernels.add_hessian_blocks(design, pair_weight, *pairs, positions, gram, hessian)
 
 
 def add_wide_blocks(

@@ -19,7 +19,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import softmax as kernels
+from .kernels import rowwise as rowwise_kernels
+from .kernels.losses import cross_entropy as cross_entropy_kernels
 from .losses import Targets
 from .penalties import Penalty
 from .threads import Item, map_in_order
@@ -106,7 +107,7 @@ class DiagonalObjective:
 
         def add(given: Vector, scaled: Vector, start: int, stop: int, out: Vector) -> float:
             along = scale * given + bias
-            kernels.cross_entropy_hessian_product(scaled, along, self._targets.weight, start, stop)
+            cross_entropy_kernels.cross_entropy_hessian_product(scaled, along, self._targets.weight, start, stop)
             self._add_along(given, along, out)
             return 0.0
 
@@ -119,7 +120,7 @@ class DiagonalObjective:
 
         def add(given: Vector, proba: Vector, start: int, stop: int, flat: Vector) -> float:
             out = flat.reshape(self.n_params, self.n_params)
-            kernels.softmax(proba, len(proba))
+            rowwise_kernels.softmax(proba, len(proba))
             weight = self._targets.weight[start:stop, None]
             weighted = weight * proba
             means = proba * given
@@ -168,9 +169,13 @@ class DiagonalObjective:
         """Turn logits into the weighted gradient by them and return the weighted loss."""
         targets, losses = self._targets, np.empty(stop - start)
         if targets.labels is not None:
-            return kernels.cross_entropy_labels(scaled, targets.labels, targets.weight, start, stop, NO_SMOOTHING, losses)
+            return cross_entropy_kernels.cross_entropy_labels(
+                scaled, targets.labels, targets.weight, start, stop, NO_SMOOTHING, losses
+            )
         proba, per_class = targets.proba, targets.class_weight
-        return kernels.cross_entropy_proba(scaled, proba, per_class, targets.weight, start, stop, NO_SMOOTHING, losses)
+        return cross_entropy_kernels.cross_entropy_proba(
+            scaled, proba, per_class, targets.weight, start, stop, NO_SMOOTHING, losses
+        )
 
     def _add_along(self, given: Vector, gradient: Vector, out: Vector) -> None:
         """Add to out the derivatives by the parameters that those by the logits make."""
@@ -206,7 +211,7 @@ class DiagonalObjective:
         """Return the second derivative by each logit, times its square, itself and one: (3, n_logits)."""
 
         def add(given: Vector, curvature: Vector, start: int, stop: int, flat: Vector) -> float:
-            kernels.cross_entropy_curvature(curvature, stop - start)
+            cross_entropy_kernels.cross_entropy_curvature(curvature, stop - start)
             curvature *= self._targets.weight[start:stop, None]
             out = flat.reshape(3, self.n_logits)
             out[2] += curvature.sum(axis=0)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import as_numpy
-from .kernels import softmax as kernels
+from .kernels import rowwise as rowwise_kernels
+from .kernels.losses import cross_entropy as cross_entropy_kernels
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -66,7 +67,7 @@ def softmax(logits: ArrayLike) -> NDArray:
     array([1., 1.])
     """
     rows, shape = _rows(logits, copy=True)
-    kernels.softmax(rows, len(rows))
+    rowwise_kernels.softmax(rows, len(rows))
     return rows.reshape(shape)
 
 
@@ -102,7 +103,7 @@ def log_softmax(logits: ArrayLike) -> NDArray:
     array([    0., -1000.])
     """
     rows, shape = _rows(logits, copy=True)
-    kernels.log_softmax(rows, len(rows))
+    rowwise_kernels.log_softmax(rows, len(rows))
     return rows.reshape(shape)
 
 
@@ -135,7 +136,7 @@ def logsumexp(logits: ArrayLike) -> NDArray:
     """
     rows, shape = _rows(logits, copy=False)
     values = np.empty(len(rows), dtype=rows.dtype)
-    kernels.logsumexp(rows, values)
+    rowwise_kernels.logsumexp(rows, values)
     return values.reshape(shape[:-1])
 
 
@@ -277,10 +278,10 @@ def _cross_entropy(
     if targets.ndim == 2:
         proba = check_proba(targets, "y", shape=rows.shape)
         ones = np.ones(n_classes)
-        value = kernels.cross_entropy_proba(rows, proba, ones, weight, 0, n_rows, label_smoothing, losses)
+        value = cross_entropy_kernels.cross_entropy_proba(rows, proba, ones, weight, 0, n_rows, label_smoothing, losses)
     else:
         labels = _labels(targets, n_rows, n_classes)
-        value = kernels.cross_entropy_labels(rows, labels, weight, 0, n_rows, label_smoothing, losses)
+        value = cross_entropy_kernels.cross_entropy_labels(rows, labels, weight, 0, n_rows, label_smoothing, losses)
     return value, losses, rows, weight
 
 

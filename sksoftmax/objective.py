@@ -28,7 +28,8 @@ from scipy.linalg.blas import daxpy
 
 from .blocks import Descent, Pair, RowBlocks, SAGAMemory, Segment
 from .curvature import ClassCurvature, add_narrow_blocks, add_wide_blocks, design_matrix
-from .kernels import softmax as kernels
+from .kernels import losses as losses_kernels
+from .kernels import rowwise as rowwise_kernels
 from .losses import BoundLoss
 from .penalties import Penalty
 from .threads import Item, map_in_order
@@ -212,7 +213,7 @@ class Objective:
         self._rows.score(*kernel_params, start, stop, logits)
         if self.n_logits == 1:
             logits = np.column_stack([np.zeros_like(logits), logits])
-        kernels.softmax(logits, len(logits))
+        rowwise_kernels.softmax(logits, len(logits))
         return logits
 
     # -- minibatches ---------------------------------------------------------------------------------------------
@@ -280,7 +281,7 @@ class Objective:
             # In float32 a probability near one rounds to one, and the curvature that a raw column lives on is lost.
             pair_weight = np.empty((n_pairs, stop - start))
             logits = logits.astype(np.float64, copy=False)
-            kernels.curvatures(number, labels, parameters, weight, start, stop, logits, pair_weight)
+            losses_kernels.curvatures(number, labels, parameters, weight, start, stop, logits, pair_weight)
             design = design_matrix(self._rows, start, stop, self._fit_intercept).astype(np.float64, copy=False)
             blocks = partial(add, design, pair_weight, positions=positions, hessian=hessian)
             for _ in map_in_order(self._pool, n_parts, blocks, parts):

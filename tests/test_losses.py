@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 import reference
 from sksoftmax.blocks import as_rows
-from sksoftmax.kernels import softmax as kernels
+from sksoftmax.kernels import losses as kernels
 from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
 from sksoftmax.penalties import PENALTIES
 

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._arrays import as_numpy
 from .._constraints import SortedStrOptions
 from ..functional import as_floats, check_proba
-from ..kernels import softmax as kernels
+from ..kernels import rowwise as kernels
 from ..losses import Targets
 from ..targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, unique_labels
 from ._zeros import fill_zeros, logit_of_zero

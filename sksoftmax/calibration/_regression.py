@@ -19,7 +19,7 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from ..blocks import as_rows
 from ..diagonal import DiagonalObjective
-from ..kernels import softmax as kernels
+from ..kernels import rowwise as kernels
 from ..losses import BoundLoss, CrossEntropy, Targets
 from ..objective import Objective
 from ..penalties import PriorL2

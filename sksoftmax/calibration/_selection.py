@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from ..kernels import softmax as kernels
+from ..kernels.losses import cross_entropy as kernels
 from ..losses import Targets
 from ._base import Calibrator
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from ..kernels import softmax as kernels
+from ..kernels import rowwise as kernels
 from ..losses import Targets
 from ._base import BLOCK_ROWS, Calibrator
 from ._likelihood import Optimum, fit_temperature

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from ..kernels import softmax as kernels
+from ..kernels import rowwise as kernels
 from ..losses import Targets
 from ._base import Calibrator
 from ._likelihood import fit_temperature

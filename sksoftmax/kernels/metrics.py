@@ -1,7 +1,7 @@
 """Passes over rows of predictions: what is wrong with one, its squared distance from the truth, the rank of its label.
 
 What lives here: loops over (n_rows, n_classes) predictions that NumPy would answer with temporaries of that size. What
-doesn't: softmax and losses on logits (``softmax``), and sums over vectors, which NumPy takes.
+doesn't: softmax (``rowwise``) and losses on logits (``losses``), and sums over vectors, which NumPy takes.
 
 Conventions
 -----------

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._params import ParamsMixin
-from ..kernels import softmax as kernels
+from ..kernels import rowwise as kernels
 
 Arguments = tuple[int, NDArray[np.int32], NDArray, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 

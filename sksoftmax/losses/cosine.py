@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..kernels import softmax as kernels
+from ..kernels import losses as kernels
 from ._base import BoundLoss, Loss, Targets, check_number
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..kernels import softmax as kernels
+from ..kernels import losses as kernels
 from ._base import BoundLoss, Loss, Targets, softmax_curvature
 
 

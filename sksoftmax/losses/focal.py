@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..kernels import softmax as kernels
+from ..kernels import losses as kernels
 from ._base import BoundLoss, Loss, Targets, check_number
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from numpy.typing import NDArray
 
-from ..kernels import softmax as kernels
+from ..kernels import losses as kernels
 from ._base import BoundLoss, Loss, Targets, check_number
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import softmax as kernels
+from ..kernels import losses as kernels
 from ._base import BoundLoss, Loss, Targets, check_number, softmax_curvature
 
 # Shares of classes written with a few decimals still count as summing to one.

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..kernels import metrics as kernels
-from ..kernels import softmax as softmax_kernels
+from ..kernels import rowwise as rowwise_kernels
+from ..kernels.losses import cross_entropy as cross_entropy_kernels
 from ._inputs import Predictions, Unit, check_predictions, in_unit, mean_share
 
 
@@ -108,13 +109,13 @@ def _losses_of_logits(given: Predictions, floor: float) -> NDArray[np.float64]:
     if given.n_classes == 1:
         return losses
     if given.target is None:
-        softmax_kernels.cross_entropy_labels(logits, given.labels, given.weight, 0, given.n_rows, 0.0, losses)
+        cross_entropy_kernels.cross_entropy_labels(logits, given.labels, given.weight, 0, given.n_rows, 0.0, losses)
         return losses if floor == 0 else np.minimum(losses, -np.log(floor))
     if floor == 0:
         ones = np.ones(given.n_classes)
-        softmax_kernels.cross_entropy_proba(logits, given.target, ones, given.weight, 0, given.n_rows, 0.0, losses)
+        cross_entropy_kernels.cross_entropy_proba(logits, given.target, ones, given.weight, 0, given.n_rows, 0.0, losses)
         return losses
-    softmax_kernels.softmax(logits, given.n_rows)
+    rowwise_kernels.softmax(logits, given.n_rows)
     kernels.cross_entropies(logits, given.target, floor, losses)
     return losses
 

@@ -90,7 +90,7 @@ class StochasticSolver(Solver):
     @property
     @abstractmethod
     def _settings(self) -> tuple[float, float, float, float]:
-        """What the kernel's rule asks for: see ``_step`` in ``kernels.softmax``."""
+        """What the kernel's rule asks for: see ``_step`` in ``kernels.minibatch``."""
 
     @property
     def _moments(self) -> tuple[bool, bool]:

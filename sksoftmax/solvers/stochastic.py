@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..kernels import softmax as kernels
+from ..kernels import minibatch as kernels
 from ._stochastic import StochasticSolver, Vector
 
 

@@ -1,0 +1,87 @@
+"""Passes over CSR rows, vectorised along the classes."""
+
+import numpy as np
+
+from ._compile import kernel
+from .losses import hessian_product_block, loss_block, weighted_curvature
+
+
+@kernel(fastmath={"contract"})
+def score_csr(data, indices, indptr, coef, intercept, start, stop, logits):
+    """Fill logits with ``X[start:stop] @ coef + intercept``, coef being (n_features, n_logits).
+
+    Four stored numbers at a time: their rows of coef are fetched together and the logits are read and written once for all.
+    """
+    n_logits = coef.shape[1]
+    for i in range(stop - start):
+        for k in range(n_logits):
+            logits[i, k] = intercept[k]
+        p, end = indptr[start + i], indptr[start + i + 1]
+        while p + 4 <= end:
+            v0, v1, v2, v3 = data[p], data[p + 1], data[p + 2], data[p + 3]
+            w0, w1, w2, w3 = coef[indices[p]], coef[indices[p + 1]], coef[indices[p + 2]], coef[indices[p + 3]]
+            for k in range(n_logits):
+                logits[i, k] += v0 * w0[k] + v1 * w1[k] + v2 * w2[k] + v3 * w3[k]
+            p += 4
+        while p < end:
+            v0, w0 = data[p], coef[indices[p]]
+            for k in range(n_logits):
+                logits[i, k] += v0 * w0[k]
+            p += 1
+
+
+@kernel(fastmath={"contract"})
+def project_csr(data, indices, indptr, gradient, start, stop, coef_gradient, intercept_gradient):
+    """Add ``X[start:stop].T @ gradient`` to coef_gradient and the column sums of gradient to intercept_gradient."""
+    n_logits = gradient.shape[1]
+    for i in range(stop - start):
+        for p in range(indptr[start + i], indptr[start + i + 1]):
+            value, out = data[p], coef_gradient[indices[p]]
+            for k in range(n_logits):
+                out[k] += value * gradient[i, k]
+        for k in range(n_logits):
+            intercept_gradient[k] += gradient[i, k]
+
+
+@kernel
+def sum_csr(data, indices, indptr, loss, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out):
+    """Do as ``sum_dense`` for CSR rows; coef and its gradient are (n_features, n_logits)."""
+    logits, losses = block
+    value = 0.0
+    for start in range(segment[0], segment[1], len(logits)):
+        stop = min(start + len(logits), segment[1])
+        score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
+        value += loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+        project_csr(data, indices, indptr, logits, start, stop, out[0], out[1])
+    return value
+
+
+@kernel
+def hessian_product_csr(
+    data, indices, indptr, loss, labels, parameters, weight, coef, intercept, direction, segment, block, out
+):
+    """Do as ``hessian_product_dense`` for CSR rows; coefficients are (n_features, n_logits)."""
+    logits, change = block
+    for start in range(segment[0], segment[1], len(logits)):
+        stop = min(start + len(logits), segment[1])
+        score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
+        score_csr(data, indices, indptr, direction[0], direction[1], start, stop, change)
+        hessian_product_block(loss, labels, parameters, weight, start, stop, logits, change)
+        project_csr(data, indices, indptr, change, start, stop, out[0], out[1])
+
+
+@kernel(fastmath={"contract"})
+def sum_curvature_csr(data, indices, indptr, loss, labels, parameters, weight, coef, intercept, segment, logits, out):
+    """Add the Hessian's diagonal over the rows of segment to out; coefficients are (n_features, n_logits)."""
+    n_logits = logits.shape[1]
+    for start in range(segment[0], segment[1], len(logits)):
+        stop = min(start + len(logits), segment[1])
+        score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
+        weighted_curvature(loss, labels, parameters, weight, start, stop, logits)
+        for i in range(stop - start):
+            for p in range(indptr[start + i], indptr[start + i + 1]):
+                square, sums = np.float64(data[p]) * np.float64(data[p]), out[0][indices[p]]
+                for k in range(n_logits):
+                    sums[k] += square * logits[i, k]
+            for k in range(n_logits):
+                out[1][k] += logits[i, k]
