@@ -134,6 +134,15 @@ def test_everything_public_is_documented(name):
                     assert inspect.getdoc(getattr(value, method)), f"{name}.{attribute}.{method}"
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_no_public_name_hides_a_module(name):
+    """A function of a submodule's name takes its place as the package's attribute."""
+    package, _, own = name.rpartition(".")
+    assert own not in getattr(importlib.import_module(package), "__all__", []) or inspect.ismodule(
+        getattr(importlib.import_module(package), own)
+    )
+
+
 PUBLIC = ["calibration", "functional", "losses", "metrics", "plots", "scorers", "solvers"]
 ESTIMATORS = ["CalibratedClassifier", "SoftmaxRegressionClassifier", "TemperatureScalingCalibrator"]
 

@@ -14,7 +14,7 @@ from math import inf
 from typing import Literal
 
 from .calibration_errors import ReliabilityCurve, expected_calibration_error, reliability_curve
-from .consistency import CalibrationTestResult, calibration_test, consistency_bars
+from .calibration_tests import CalibrationTestResult, calibration_test, consistency_bars
 from .corp import CorpDecomposition, decompose_score_corp
 from .costs import AccuracyCoverage, accuracy_coverage_curve, aurc_loss, decide, expected_cost_loss
 from .decisions import (
@@ -33,11 +33,11 @@ from .information import (
     mutual_information_score,
     perplexity_loss,
 )
-from .proper import brier_score_loss, cross_entropy_loss, spherical_score
-from .ranks import roc_auc_ovr_score, top_k_accuracy_score
+from .intervals import BootstrapResult, ConfidenceInterval, bootstrap, hoeffding_interval, wilson_interval
+from .ranking import roc_auc_ovr_score, top_k_accuracy_score
+from .scoring_rules import brier_score_loss, cross_entropy_loss, spherical_score
 from .skill import d2_brier_score, d2_cross_entropy_score, d2_spherical_score
 from .smooth_calibration import SmoothReliabilityCurve, smooth_calibration_error, smooth_reliability_curve
-from .uncertainty import BootstrapResult, ConfidenceInterval, bootstrap, hoeffding_interval, wilson_interval
 
 __all__ = [
     "METRICS",

@@ -1,7 +1,7 @@
 r"""Calibration errors over bins, and the curve that they sum up.
 
 What lives here: ``expected_calibration_error``, ``reliability_curve``. What doesn't: the error without bins
-(``smooth_calibration``), whether an error is more than chance (``consistency``), pictures (``plots``).
+(``smooth_calibration``), whether an error is more than chance (``calibration_tests``), pictures (``plots``).
 """
 
 from __future__ import annotations

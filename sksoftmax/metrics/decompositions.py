@@ -1,7 +1,7 @@
 r"""What a proper score is made of: how much a calibrator could mend, and how much only a better model could.
 
 What lives here: calibration + refinement by cross-fitted calibrators, and reliability − resolution + uncertainty of the Brier
-score by bins. What doesn't: the scores (``proper``), calibrators (``sksoftmax.calibration``), calibration errors.
+score by bins. What doesn't: the scores (``scoring_rules``), calibrators (``sksoftmax.calibration``), calibration errors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sklearn.model_selection import KFold
 from ..calibration import CALIBRATORS, Calibrator
 from ..functional import log_softmax
 from ._inputs import Predictions, check_predictions
-from .proper import brier, brier_scale, cross_entropy, spherical
+from .scoring_rules import brier, brier_scale, cross_entropy, spherical
 
 
 @dataclass(frozen=True)

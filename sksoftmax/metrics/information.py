@@ -1,6 +1,6 @@
 r"""Information measures: entropies and divergences of rows of class probabilities, and what labels and predictions share.
 
-What lives here: everything counted in nats or bits, but cross-entropy itself (``proper``).
+What lives here: everything counted in nats or bits, but cross-entropy itself (``scoring_rules``).
 
 Identities, with the mean over rows, truth q and prediction p: cross-entropy(q, p) = entropy(q) + KL(q ‖ p); perplexity =
 exp(cross-entropy in nats); mutual information = entropy of the labels − their entropy given the decisions.
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..kernels import metrics as kernels
 from ._decisions import check_decisions
 from ._inputs import Unit, check_predictions, check_rows, in_unit
-from .proper import cross_entropy_loss
+from .scoring_rules import cross_entropy_loss
 
 
 def entropy(proba: ArrayLike, *, unit: Unit = "nats") -> NDArray[np.float64]:

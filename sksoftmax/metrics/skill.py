@@ -1,6 +1,6 @@
-"""Skill: how much of the class prior's loss the predictions save.
+"""Skill scores D²: by what share predictions reduce the loss of the class frequencies.
 
-What lives here: the D² scores of cross-entropy, Brier and spherical score. What doesn't: these scores themselves (``proper``).
+What lives here: D² of cross-entropy, Brier and spherical score. What doesn't: these scores themselves (``scoring_rules``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._inputs import Predictions, check_predictions
-from .proper import brier, cross_entropy, spherical
+from .scoring_rules import brier, cross_entropy, spherical
 
 # A loss that is this small is a rounding error.
 _NOTHING = 1e-12
