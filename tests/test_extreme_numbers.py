@@ -186,7 +186,7 @@ TAKES_PROBA = {
     "y_pred": lambda p: metrics.accuracy_score(Y, p),
     "entropy": metrics.entropy,
     "kl_divergence": lambda p: metrics.kl_divergence(p, PROBA),
-    "decide": metrics.decide,
+    "optimal_decisions": metrics.optimal_decisions,
     "cross_entropy": lambda p: cross_entropy(LOGITS, p),
     "calibrator": lambda p: CALIBRATORS["temperature"](input="proba").fit(p, np.roll(Y, 1)).temperature_,
     "logits": lambda p: metrics.cross_entropy_loss(Y, p, from_logits=True),
@@ -377,20 +377,25 @@ def test_costs_in_a_data_frame_are_read_by_its_labels():
         assert metrics.expected_cost_loss(y, proba[:, ::-1], cost=cost) == expected  # ill before well
         frame = pd.DataFrame(proba, columns=["well", "ill"])
         for columns in (["home", "treat", "test"], ["test", "treat", "home"]):
-            decided = metrics.decide(frame, cost[columns], labels=["home", "treat", "test"])
+            decided = metrics.optimal_decisions(frame, cost[columns], labels=["home", "treat", "test"])
             np.testing.assert_array_equal(decided, ["test", "treat", "treat", "home"])
     numbered = pd.DataFrame(COST.to_numpy())  # without names
     assert metrics.expected_cost_loss(y, proba, cost=numbered, labels=["well", "ill"]) == expected
-    np.testing.assert_array_equal(metrics.decide(proba, numbered), metrics.decide(proba, COST.to_numpy()))
+    np.testing.assert_array_equal(metrics.optimal_decisions(proba, numbered), metrics.optimal_decisions(proba, COST.to_numpy()))
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: metrics.decide(p, COST), r"cost has classes named \['well', 'ill'\] in its index, .* have no names"),
-        (lambda p: metrics.decide(pd.DataFrame(p), COST), r"cost must have the classes \[0, 1\] in its index"),
         (
-            lambda p: metrics.decide(pd.DataFrame(p, columns=["well", "ill"]), COST, labels=["home", "treat", "ask"]),
+            lambda p: metrics.optimal_decisions(p, COST),
+            r"cost has classes named \['well', 'ill'\] in its index, .* have no names",
+        ),
+        (lambda p: metrics.optimal_decisions(pd.DataFrame(p), COST), r"cost must have the classes \[0, 1\] in its index"),
+        (
+            lambda p: metrics.optimal_decisions(
+                pd.DataFrame(p, columns=["well", "ill"]), COST, labels=["home", "treat", "ask"]
+            ),
             r"cost must have the decisions \['home', 'treat', 'ask'\] in its columns, .*; got \['home', 'treat', 'test'\]",
         ),
         (

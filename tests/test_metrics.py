@@ -501,11 +501,13 @@ def test_costs_decide(rng):
     target = reference.one_hot(labels, 4).tolist()
     expected = reference_metrics.expected_cost(target, proba.tolist(), weight.tolist(), cost=cost.tolist())
     np.testing.assert_allclose(metrics.expected_cost_loss(labels, proba, cost=cost, sample_weight=weight), expected)
-    decided = metrics.decide(proba, cost)
+    decided = metrics.optimal_decisions(proba, cost)
     np.testing.assert_array_equal(decided, [min(range(3), key=lambda d: p @ cost[:, d]) for p in proba])
-    np.testing.assert_array_equal(metrics.decide(proba, cost, labels=["a", "b", "c"]), np.array(["a", "b", "c"])[decided])
-    np.testing.assert_array_equal(metrics.decide(proba), proba.argmax(axis=1))
-    np.testing.assert_array_equal(metrics.decide(proba), metrics.decide(proba.astype(np.float32) + 0.0))
+    np.testing.assert_array_equal(
+        metrics.optimal_decisions(proba, cost, labels=["a", "b", "c"]), np.array(["a", "b", "c"])[decided]
+    )
+    np.testing.assert_array_equal(metrics.optimal_decisions(proba), proba.argmax(axis=1))
+    np.testing.assert_array_equal(metrics.optimal_decisions(proba), metrics.optimal_decisions(proba.astype(np.float32) + 0.0))
     # No other decisions cost less in the mean, if the probabilities are the truth.
     paid = metrics.expected_cost_loss(proba, proba, cost=cost)
     others = [(proba @ cost)[:, d].mean() for d in range(3)]
@@ -524,9 +526,9 @@ def test_bad_costs_are_named(rng, cost, message):
     with pytest.raises(ValueError, match=message):
         metrics.expected_cost_loss(labels, proba, cost=cost)
     with pytest.raises(ValueError, match=message):
-        metrics.decide(proba, cost)
+        metrics.optimal_decisions(proba, cost)
     with pytest.raises(ValueError, match="labels must name the 4 decisions"):
-        metrics.decide(proba, labels=["a", "b"])
+        metrics.optimal_decisions(proba, labels=["a", "b"])
 
 
 def test_accuracy_over_coverage(rng):

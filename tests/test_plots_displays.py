@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.metrics import aurc_loss, decide
+from sksoftmax.metrics import aurc_loss, optimal_decisions
 from sksoftmax.plots import CoefficientDisplay, MisclassifiedDisplay, RiskCoverageDisplay, SimplexDisplay
 
 matplotlib.use("Agg")
@@ -258,7 +258,7 @@ def test_regions_are_the_decisions(iris, rng, cost):
     display = SimplexDisplay.from_estimator(clf, X, y, cost=cost)
     proba = rng.dirichlet(np.ones(3), size=300)
     places = proba @ np.array([[0, 0], [1, 0], [0.5, np.sqrt(0.75)]])
-    decided = decide(proba, cost)
+    decided = optimal_decisions(proba, cost)
     for k, region in enumerate(display.regions_):
         inside = region.get_path().contains_points(places)  # no transform: in data coordinates
         np.testing.assert_array_equal(inside, decided == k)

@@ -16,7 +16,7 @@ from typing import Literal
 from .calibration_errors import ReliabilityCurve, expected_calibration_error, reliability_curve
 from .calibration_tests import CalibrationTestResult, calibration_test, consistency_bars
 from .corp import CorpDecomposition, decompose_score_corp
-from .costs import AccuracyCoverage, accuracy_coverage_curve, aurc_loss, decide, expected_cost_loss
+from .costs import AccuracyCoverage, accuracy_coverage_curve, aurc_loss, expected_cost_loss, optimal_decisions
 from .decisions import (
     accuracy_score,
     balanced_accuracy_score,
@@ -64,7 +64,6 @@ __all__ = [
     "d2_brier_score",
     "d2_cross_entropy_score",
     "d2_spherical_score",
-    "decide",
     "decompose_brier_score",
     "decompose_score",
     "decompose_score_corp",
@@ -76,6 +75,7 @@ __all__ = [
     "kl_divergence",
     "macro_precision_score",
     "mutual_information_score",
+    "optimal_decisions",
     "perplexity_loss",
     "precision_per_class",
     "recall_per_class",

@@ -1,7 +1,7 @@
-r"""Decisions that cost: the cheapest one under a cost matrix, and the choice to abstain.
+r"""Cost-sensitive decisions: least expected cost under a cost matrix, and selective classification.
 
-What lives here: ``decide`` and the expected cost; accuracy and risk as functions of coverage. What doesn't: accuracies, where
-all mistakes weigh alike (``decisions``).
+What lives here: ``optimal_decisions`` and the expected cost; accuracy and risk as functions of coverage. What doesn't:
+accuracies, where all mistakes cost the same (``decisions``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..kernels import metrics as kernels
 from ._inputs import Predictions, check_classes, check_predictions
 
 
-def decide(proba: ArrayLike, cost: ArrayLike | None = None, *, labels: ArrayLike | None = None) -> NDArray:
+def optimal_decisions(proba: ArrayLike, cost: ArrayLike | None = None, *, labels: ArrayLike | None = None) -> NDArray:
     r"""Return for each row the decision of least expected cost, :math:`\arg\min_d \sum_k p_k c_{kd}`.
 
     Parameters
@@ -50,8 +50,8 @@ def decide(proba: ArrayLike, cost: ArrayLike | None = None, *, labels: ArrayLike
     --------
     A mistake for a sick patient costs ten times one for a healthy one, and a further test costs half as much as the latter:
 
-    >>> from sksoftmax.metrics import decide
-    >>> decide([[0.99, 0.01], [0.9, 0.1], [0.3, 0.7]], [[0, 1, 0.5], [10, 0, 0.5]], labels=["home", "treat", "test"])
+    >>> from sksoftmax.metrics import optimal_decisions
+    >>> optimal_decisions([[0.99, 0.01], [0.9, 0.1], [0.3, 0.7]], [[0, 1, 0.5], [10, 0, 0.5]], labels=["home", "treat", "test"])
     array(['home', 'test', 'treat'], dtype='<U5')
     """
     rows = check_proba(proba, "proba")
@@ -69,7 +69,7 @@ def expected_cost_loss(
     labels: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""Return the mean cost of the decisions that ``decide`` takes; smaller is better.
+    r"""Return the mean cost of the decisions that ``optimal_decisions`` takes; smaller is better.
 
     .. math:: \sum_i w_i c_{y_i d_i} \Big/ \sum_i w_i, \quad d_i = \arg\min_d \sum_k p_{ik} c_{kd}
 
