@@ -81,8 +81,10 @@ class EnsembleTemperatureScaling(Calibrator):
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         optimum = fit_temperature(logits, targets, total_weight)
-        if optimum.fault:
-            message = f"Ensemble temperature scaling: {optimum.fault}. temperature_ is set to {optimum.temperature:.3g}."
+        if optimum.degenerate_reason:
+            message = (
+                f"Ensemble temperature scaling: {optimum.degenerate_reason}. temperature_ is set to {optimum.temperature:.3g}."
+            )
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
         proba, weight = _target_proba(logits, targets, optimum)
         mixture, loss = _fit_mixture(proba, weight)

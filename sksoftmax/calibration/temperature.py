@@ -92,8 +92,8 @@ class TemperatureScaling(Calibrator):
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         optimum = fit_temperature(logits, targets, total_weight)
-        if optimum.fault:
-            message = f"Temperature scaling: {optimum.fault}. temperature_ is set to {optimum.temperature:.3g}."
+        if optimum.degenerate_reason:
+            message = f"Temperature scaling: {optimum.degenerate_reason}. temperature_ is set to {optimum.temperature:.3g}."
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return {
             "temperature_": optimum.temperature,
