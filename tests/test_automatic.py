@@ -13,7 +13,7 @@ from sksoftmax.calibration import (
     StructuredVectorScaling,
     TemperatureScaling,
 )
-from sksoftmax.calibration._selection import folds, out_of_fold_losses, row_losses, simplest, subset
+from sksoftmax.calibration._selection import folds, one_standard_error_rule, out_of_fold_losses, row_losses, subset
 from sksoftmax.losses import Targets
 from sksoftmax.targets import make_targets as join_targets
 
@@ -156,12 +156,12 @@ def test_the_rule_of_one_standard_error():
     rows, weight = 10 * np.random.default_rng(0).normal(size=1000), np.full(1000, 1e-3)
     noise = np.tile([1.0, -1.0], 500)  # a standard error of 0.0316
     best, alike, worse = rows, rows + noise + 0.03, rows + noise + 0.04
-    assert simplest(np.array([alike, worse, best]), weight, 0) == 0
-    assert simplest(np.array([worse, alike, best]), weight, 0) == 1
-    assert simplest(np.array([worse, best, alike]), weight, 2) == 2
-    assert simplest(np.array([best, alike, worse]), weight, 0) == 0
-    assert simplest(np.array([best, worse, worse]), weight, 2) == 0
-    assert simplest(np.array([alike, worse, best]), weight, 0, [0.5, 1.5, 0.5]) == 1
+    assert one_standard_error_rule(np.array([alike, worse, best]), weight, 0) == 0
+    assert one_standard_error_rule(np.array([worse, alike, best]), weight, 0) == 1
+    assert one_standard_error_rule(np.array([worse, best, alike]), weight, 2) == 2
+    assert one_standard_error_rule(np.array([best, alike, worse]), weight, 0) == 0
+    assert one_standard_error_rule(np.array([best, worse, worse]), weight, 2) == 0
+    assert one_standard_error_rule(np.array([alike, worse, best]), weight, 0, [0.5, 1.5, 0.5]) == 1
 
 
 def test_cross_entropies_are_weighted_means():

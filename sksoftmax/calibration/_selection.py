@@ -20,9 +20,9 @@ from ._base import Calibrator
 
 N_FOLDS = 5
 NO_SMOOTHING = 0.0
-LARGEST = 1e300  # sums of such losses are numbers
-BOUND = 1.0
-"""Nats: what a row's difference counts as at most in the standard error."""
+LARGEST = 1e300  # sums of such losses do not overflow
+MAX_DIFFERENCE = 1.0
+"""Nats: rows' differences are clipped to this, of either sign, in the standard error."""
 
 
 def subset(targets: Targets, rows: NDArray) -> tuple[Targets, float]:
@@ -35,7 +35,7 @@ def subset(targets: Targets, rows: NDArray) -> tuple[Targets, float]:
 
 
 def row_losses(logits: NDArray, targets: Targets) -> NDArray[np.float64]:
-    """Return each row's cross-entropy in nats, of float64."""
+    """Return each row's cross-entropy in nats, float64."""
     scratch, losses = logits.astype(np.float64), np.empty(len(logits))
     weight, end = targets.weight, len(logits)
     if targets.labels is not None:
@@ -46,10 +46,10 @@ def row_losses(logits: NDArray, targets: Targets) -> NDArray[np.float64]:
 
 
 def folds(weight: NDArray[np.float64], n_folds: int = N_FOLDS) -> NDArray[np.intp]:
-    """Return each row's fold, rows of no weight in fold -1; by chance, but the same at each call.
+    """Return each row's fold at random, with a fixed seed; rows without weight are in fold -1.
 
-    Not stratified: folds that share every class out evenly know how often the sample has it, and a calibrator that has merely
-    learned that would look better than it is for new rows. With few rows a class the difference is plain.
+    Not stratified: with equal class frequencies in all folds, a calibrator that has fitted the sample's frequencies would have
+    a lower loss on the test folds than on new rows. With few rows of a class the difference is large.
     """
     fold = np.full(len(weight), -1)
     counted = np.flatnonzero(weight > 0)
@@ -67,36 +67,36 @@ def out_of_fold_losses(
     losses = np.zeros((len(candidates), len(logits)))
     fold = folds(targets.weight)
     for held_out in range(fold.max() + 1) if fold.max() > 0 else ():
-        inside, outside = np.flatnonzero((fold >= 0) & (fold != held_out)), np.flatnonzero(fold == held_out)
-        its_targets, share = subset(targets, inside)
-        other_targets, _ = subset(targets, outside)
-        rows, others = logits[inside], logits[outside]
+        train, test = np.flatnonzero((fold >= 0) & (fold != held_out)), np.flatnonzero(fold == held_out)
+        train_targets, share = subset(targets, train)
+        test_targets, _ = subset(targets, test)
+        train_logits, test_logits = logits[train], logits[test]
         for k, candidate in enumerate(candidates):
-            with warnings.catch_warnings():  # what the fit to all rows does is the caller's concern
+            with warnings.catch_warnings():  # the fit to all rows warns by itself
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                fitted = candidate._fit(rows, its_targets, share * total_weight)
+                fitted = candidate._fit(train_logits, train_targets, share * total_weight)
             candidate.__dict__.update(fitted)
-            losses[k, outside] = row_losses(candidate._transform(others), other_targets)
+            losses[k, test] = row_losses(candidate._transform(test_logits), test_targets)
     return losses
 
 
 def standard_error(differences: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    """Return the standard error of the weighted mean of rows' differences held within ``BOUND``, weights summing to one.
+    """Return the standard error of the weighted mean of rows' differences clipped to ±``MAX_DIFFERENCE``; weights sum to one.
 
-    A loss has no bound, and one row of a million nats has a standard error as large as its mean: whatever it is compared with,
-    it could not be told from it. Held, such a row counts in full for the mean and as one nat for the error.
+    Losses are unbounded: a single row of a million nats has a standard error as large as its mean, so that no difference would
+    be significant. Clipped, such a row counts in full in the mean and as one nat in the error.
     """
-    held = np.clip(differences, -BOUND, BOUND)
-    return float(np.sqrt(np.square(weight) @ np.square(held - weight @ held)))
+    clipped = np.clip(differences, -MAX_DIFFERENCE, MAX_DIFFERENCE)
+    return float(np.sqrt(np.square(weight) @ np.square(clipped - weight @ clipped)))
 
 
-def simplest(
+def one_standard_error_rule(
     losses: NDArray[np.float64], weight: NDArray[np.float64], default: int, allowed: Sequence[float] | None = None
 ) -> int:
     """Return the candidate nearest to the default whose mean loss exceeds the least by no more than its standard error.
 
-    Candidates are ordered: those from the default to the best one are tried in turn. The error is that of the rows' bounded
-    differences, which is smaller than that of the losses themselves.
+    Candidates are ordered by complexity: those from the default to the best one are tried in turn. The standard error is that
+    of the rows' clipped differences (paired), which is smaller than that of the losses themselves.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-r"""The choice of a calibrator by what it does for rows that it was not fitted on.
+r"""The choice of a calibrator by cross-validation.
 
 What lives here: ``AutoCalibration``, its candidates and rule, and ``NoCalibration``, which is one of them. What doesn't: folds
 and the rule of standard errors (``_selection``), the candidates' methods.
@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from ..losses import Targets
 from ._base import Calibrator
-from ._selection import out_of_fold_losses, simplest
+from ._selection import one_standard_error_rule, out_of_fold_losses
 from .one_vs_rest import PlattScaling
 from .scaling import StructuredMatrixScaling, StructuredVectorScaling
 from .temperature import TemperatureScaling
@@ -25,7 +25,7 @@ STANDARD_ERRORS_OF_NONE, STANDARD_ERRORS = 1.0, 0.5
 
 
 class NoCalibration(Calibrator):
-    """Leaves logits as they are: what every calibrator has to be better than.
+    """The identity map, with which other calibrators are compared: logits stay as they are.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def candidates(n_classes: int) -> dict[str, Calibrator]:
 
 
 class AutoCalibration(Calibrator):
-    """The calibrator that is best for rows it was not fitted on, by cross-entropy; the simplest of those that are as good.
+    """The calibrator with the least cross-validated cross-entropy, or the simplest one not significantly worse.
 
     The rule:
 
@@ -72,11 +72,12 @@ class AutoCalibration(Calibrator):
     2. Each is fitted to four fifths of the rows and judged by the cross-entropy of the others, five times. The folds are
        drawn by chance, the same for the same number of rows, and not stratified.
     3. Of those whose mean is no worse than the best by more than half a standard error, that of the rows' differences, the
-       simplest is taken and fitted to all rows. No calibration is allowed one standard error: who changes probabilities has to
-       be sure. In the error, not in the mean, a row's difference counts as one nat at most: otherwise a few rows to which a
-       classifier gave the truth a probability of e^-1000 would make the error so large that it hides their loss.
+       simplest is taken and fitted to all rows. No calibration is allowed one standard error, since a harmful calibrator costs
+       more than a missed improvement. In the standard error, not in the mean, rows' differences are clipped to one nat:
+       otherwise a few rows in which the true class has a probability of e^-1000 would make the error larger than their own
+       share of the mean.
 
-    Calibration errors have no say: they favour methods that answer alike for all rows.
+    Calibration errors are not used: they are not proper scores, and favour calibrators that predict the same for all rows.
 
     Parameters
     ----------
@@ -123,10 +124,10 @@ class AutoCalibration(Calibrator):
         names = list(choices)
         losses = out_of_fold_losses(list(choices.values()), logits, targets, total_weight)
         allowed = [STANDARD_ERRORS_OF_NONE] + [STANDARD_ERRORS] * (len(names) - 1)
-        method = names[simplest(losses, targets.weight, 0, allowed)]
+        method = names[one_standard_error_rule(losses, targets.weight, 0, allowed)]
         calibrator = clone(choices[method])
         fitted = calibrator._fit(logits, targets, total_weight)
-        # It is given what this one is: logits of as many columns.
+        # It gets the logits that this one gets, with as many columns.
         classes = np.arange(targets.n_classes)
         calibrator.__dict__.update(classes_=classes, n_features_in_=targets.n_classes, **fitted)
         with np.errstate(over="ignore"):

@@ -25,7 +25,7 @@ from ._base import Calibrator
 from ._likelihood import fit_temperature
 from ._mixing import mix_uniform
 from ._regression import Matrix, fit_diagonal, fit_matrix, log_proba
-from ._selection import out_of_fold_losses, simplest
+from ._selection import one_standard_error_rule, out_of_fold_losses
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
 """Multipliers of the ridge that ``strength="cv"`` chooses from."""
@@ -83,7 +83,7 @@ class _Scaling(Calibrator):
     def _chosen_strength(self, logits: NDArray, targets: Targets, total_weight: float) -> float:
         candidates = [clone(self).set_params(strength=strength) for strength in STRENGTHS]
         losses = out_of_fold_losses(candidates, logits, targets, total_weight)
-        return STRENGTHS[simplest(losses, targets.weight, STRENGTHS.index(1.0))]
+        return STRENGTHS[one_standard_error_rule(losses, targets.weight, STRENGTHS.index(1.0))]
 
     def _transform(self, logits: NDArray) -> NDArray:
         out = np.empty_like(logits)
