@@ -71,11 +71,11 @@ class _SingleThreadedBLAS:
 
     def after_fork(self) -> None:
         """Give back, in the child of a fork, what fits of the parent held: they do not run here."""
-        self.lock = threading.RLock()
         for hold in list(self._holds):
             if hold.thread != threading.get_ident():
                 hold.own_before = []
             self.give_back(hold)
+        self.lock.release()  # taken before the fork by this very thread
 
 
 def _set(limits: Limits) -> None:
@@ -103,9 +103,10 @@ def _limits_only_its_thread(library: Any) -> bool:
 
 _single_threaded_blas = _SingleThreadedBLAS()
 if hasattr(os, "register_at_fork"):  # not on Windows
+    # The lock's own methods: a Python function could be interrupted before it gives the lock back.
     os.register_at_fork(
-        before=lambda: _single_threaded_blas.lock.acquire(),
-        after_in_parent=lambda: _single_threaded_blas.lock.release(),
+        before=_single_threaded_blas.lock.acquire,
+        after_in_parent=_single_threaded_blas.lock.release,
         after_in_child=_single_threaded_blas.after_fork,
     )
 
