@@ -43,7 +43,9 @@ from .solvers import (
     SAGA,
     SOLVERS,
     STOCHASTIC_SOLVERS,
+    BlockLBFGS,
     NewtonCG,
+    NewtonCholesky,
     Solution,
     Solver,
     StochasticSolver,
@@ -112,7 +114,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
     solver : {"auto", "adagrad", "adam", "block-lbfgs", "lbfgs", "newton-cg", "newton-cholesky", "rmsprop", "saga", "sgd"} or \
             solver object, default="auto"
         How; ``"auto"`` takes the one that should cost the fewest operations: ``"newton-cholesky"`` for few coefficients,
-        ``"block-lbfgs"`` for all else, ``"lbfgs"`` for a loss without a Hessian. The stochastic ones learn from minibatches and
+        ``"block-lbfgs"`` for all else. The stochastic ones learn from minibatches and
         offer ``partial_fit``; ``SGD(learning_rate=0.1)`` has its parameters searched as ``solver__learning_rate``. See
         ``sksoftmax.solvers``.
     fit_intercept : bool, default=True
@@ -626,11 +628,24 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         elif not ended_well:
             warnings.warn(
                 f"{solution.message}: the gradient norm is {solution.gradient_norm:.3g}, the tolerance {self.tol:.3g}. "
-                f"Increase the number of iterations (max_iter={self.max_iter}), or scale the columns of X "
-                "(sklearn.preprocessing.StandardScaler), or use another solver, or a smaller C.",
+                + self._cure(solution),
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _cure(self, solution: Solution) -> str:
+        """Return what helps a fit that did not converge."""
+        more = f"Increase the number of iterations (max_iter={self.max_iter})"
+        if not issubclass(self._solver_type(), LBFGS | NewtonCholesky | NewtonCG | BlockLBFGS) and self.solver != "auto":
+            return f"{more}, or scale the columns of X (sklearn.preprocessing.StandardScaler), or use solver='auto'."
+        if "lbfgs" in solution.message and "block-lbfgs" not in solution.message:
+            first = f"{more}, or scale" if solution.n_iter >= self.max_iter else "Scale"
+            return (
+                f"{first} the columns of X (sklearn.preprocessing.StandardScaler), or use solver='auto', which needs neither."
+            )
+        if solution.n_iter >= self.max_iter:
+            return f"{more}, or use a smaller C."
+        return "Use a larger tol, or another solver, or a smaller C."
 
     # -- predicting ----------------------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ r"""Second derivatives of the loss: within one class at a time, for precondition
 What lives here: these blocks and their diagonals in a common basis, as sums over rows, and the weighted Gram matrices of a
 pair of logits. What doesn't: the penalty, the order of the flat vector, and what a solver makes of them.
 
+The second derivatives within a class are those of the loss's model, which are not negative: its own, unless it has none.
+
 Blocks are taken over the *head* of the columns: all of them in dense rows, the heaviest in sparse ones, where the many rare
 columns hardly occur together and their diagonal says it all.
 """
@@ -184,7 +186,7 @@ class ClassCurvature:
     def _step(self, coef: NDArray, intercept: NDArray, stride: int, segment: Segment) -> Step:
         weight = self._weight(segment, stride)
         logits = np.empty((len(weight), len(intercept)), dtype=self._rows.dtype)
-        number, labels, *_, parameters = self._loss.arguments
+        number, labels, *_, parameters = self._loss.model_arguments
         filled = 0
         for start, stop in runs(segment, stride):
             self._rows.score(coef, intercept, start, stop, logits[filled:])

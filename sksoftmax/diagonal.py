@@ -53,7 +53,7 @@ class DiagonalObjective:
     """
 
     # What it answers where solvers ask an Objective what its loss is.
-    convex = has_hessian = curved = True
+    convex = has_hessian = smooth = curved = True
     shift_invariant = False
     stride = 1
 
@@ -83,6 +83,10 @@ class DiagonalObjective:
     def rounding(self, value: float) -> float:
         """Return how far the computed objective may be from the true one near value."""
         return 8 * float(np.finfo(np.float64).eps) * abs(value)
+
+    def duality_gap(self, params: Vector) -> float:
+        """Return inf: no bound is known."""
+        return np.inf
 
     def split(self, params: Vector) -> tuple[Vector, Vector]:
         """Return views of v, of shape (1,) or (n_classes,), and of b."""
@@ -239,6 +243,10 @@ class DiagonalObjective:
 
     def fix_gauge(self, hessian: Vector) -> None:
         """Leave the Hessian as it is: the penalty makes it positive."""
+
+    def longest_step(self, params: Vector, direction: Vector) -> float:
+        """Return one: steps may have any length."""
+        return 1.0
 
     def each(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
         """Call function on each of items, in the objective's threads."""

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy
 
 from .blocks import Descent, Pair, RowBlocks, SAGAMemory, Segment
+from .certificate import best_shift
 from .curvature import ClassCurvature, add_narrow_blocks, add_wide_blocks, design_matrix
 from .kernels import losses as losses_kernels
 from .kernels import rowwise as rowwise_kernels
@@ -40,6 +41,8 @@ HESSIAN_ROWS = 1024
 BLOCKS_NUMBERS = 2**21
 # Features from which one block of it is worth handing to a thread.
 HESSIAN_FEATURES = 32
+# Logits kept for the exact intercept of a certificate, and their pairs: beyond, there is none.
+KEPT_LOGITS, KEPT_PAIRS = 2**25, 2**33
 
 
 class Objective:
@@ -216,6 +219,62 @@ class Objective:
         rowwise_kernels.softmax(logits, len(logits))
         return logits
 
+    def duality_gap(self, params: NDArray[np.float64]) -> float:
+        """Return a bound on how far the objective at params is above its minimum, in nats a row; see ``certificate``.
+
+        It is inf where nothing is known: without a penalty on every coefficient, of a loss that is not convex, or where it
+        would cost too much memory. It is that of a point with the best intercept for these coefficients, to which what the
+        given intercept costs is added.
+        """
+        n_pairs = self.n_logits * (self.n_logits + 1) // 2
+        too_large = self.n_rows * self.n_logits > KEPT_LOGITS or self.n_rows * n_pairs > KEPT_PAIRS
+        if not self.convex or self._alpha == 0 or (self._fit_intercept and (too_large or not self.has_hessian)):
+            return np.inf
+        strength = self._alpha * self._penalty.hessian_diagonal(self.n_coef)
+        if not np.all(strength > 0):
+            return np.inf
+        value, gradient = self.value_and_gradient(params)
+        lower = 0.0
+        if self._fit_intercept:
+            params = params.copy()
+            params[self.n_coef :] += self._best_shift(params)
+            best, gradient = self.value_and_gradient(params)
+            lower = max(value - best, 0.0)
+        coef = gradient[: self.n_coef]
+        # What is left of the gradient by the intercept bounds the minimum only within its distance to the best one.
+        left = float(np.abs(gradient[self.n_coef :]).sum() * (1 + np.abs(params[self.n_coef :]).max(initial=0.0)))
+        with np.errstate(over="ignore"):
+            return 0.5 * float(np.sum(np.square(coef / np.sqrt(strength)))) + lower + (left if left > 1e-10 else 0.0)
+
+    def _best_shift(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the change of the intercept that makes the loss least for the coefficients of params."""
+        coef, intercept = self._kernel_params(params)
+        logits = np.empty((self.n_rows, self.n_logits))
+        for start in range(0, self.n_rows, HESSIAN_ROWS):
+            stop = min(start + HESSIAN_ROWS, self.n_rows)
+            part = np.empty((stop - start, self.n_logits), dtype=self._rows.dtype)
+            self._rows.score(coef, intercept, start, stop, part)
+            logits[start:stop] = part
+        number, labels, *_, weight, parameters = self._loss.arguments
+        lower = np.tril_indices(self.n_logits)
+        n_rows = int(np.clip(BLOCKS_NUMBERS // len(lower[0]), 64, HESSIAN_ROWS))
+
+        def value_and_derivatives(shift: NDArray) -> tuple[float, NDArray, NDArray]:
+            value, gradient, pairs = 0.0, np.zeros(self.n_logits), np.zeros(len(lower[0]))
+            for start in range(0, self.n_rows, n_rows):
+                stop = min(start + n_rows, self.n_rows)
+                part = logits[start:stop] + shift
+                pair_weight = np.empty((len(pairs), stop - start))
+                losses_kernels.curvatures(number, labels, parameters, weight, start, stop, part.copy(), pair_weight)
+                pairs += pair_weight.sum(axis=1)
+                value += losses_kernels.loss_block(*self._loss.arguments, start, stop, part, np.empty(stop - start))
+                gradient += part.sum(axis=0)
+            hessian = np.empty((self.n_logits, self.n_logits))
+            hessian[lower] = hessian.T[lower] = pairs
+            return value, gradient, hessian
+
+        return best_shift(value_and_derivatives, self.n_logits)
+
     # -- minibatches ---------------------------------------------------------------------------------------------
 
     @property
@@ -310,6 +369,11 @@ class Objective:
         return self._loss.has_hessian
 
     @property
+    def smooth(self) -> bool:
+        """Whether the loss has no kinks: a convex one that has is the only one without second derivatives."""
+        return self._loss.has_hessian or not self._loss.convex
+
+    @property
     def curved(self) -> bool:
         """Whether the loss's second derivatives vanish nowhere."""
         return self._loss.curved
@@ -371,11 +435,11 @@ class Objective:
         return self.head(diagonal)[:, : len(self._curvature.columns)]
 
     def hessian_diagonal(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the diagonal of the Hessian at params."""
+        """Return the diagonal of the Hessian at params, of the loss's model."""
         coef, intercept = self._kernel_params(params)
 
         def add(segment: Segment, out: Pair) -> float:
-            self._rows.sum_curvature(self._loss.arguments, coef, intercept, segment, out)
+            self._rows.sum_curvature(self._loss.model_arguments, coef, intercept, segment, out)
             return 0.0
 
         _, diagonal = self._sum(add)
@@ -410,6 +474,10 @@ class Objective:
         else:
             coef -= np.add.reduce(coef, axis=1, keepdims=True) / self.n_logits
         intercept -= np.add.reduce(intercept) / self.n_logits
+
+    def longest_step(self, params: NDArray[np.float64], direction: NDArray[np.float64]) -> float:
+        """Return the share of a step, at most one, over which a quadratic model may be trusted."""
+        return 1.0
 
     def each(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
         """Call function on each of items, in the objective's threads."""

@@ -40,6 +40,15 @@ class SphereObjective(Objective):
         super().__init__(rows, loss, penalty, 0.0, fit_intercept=False, **options)
         _, gradient = super().value_and_gradient(np.zeros(self.n_params))
         self._start, _ = self._normalised(-gradient)
+        # Where all rows point nearly one way, these directions are opposite ones, and rows on the wrong side of them lose by
+        # all of the scale: classes that are all alike, along the steepest of them, lose less.
+        steep = self._split(gradient)[0] if rows.class_major else self._split(gradient)[0].T
+        longest = -steep[np.argmax(np.linalg.norm(steep, axis=1))]
+        if self.n_logits > 1 and np.any(longest):
+            alike = np.tile(longest / np.linalg.norm(longest), (self.n_logits, 1))
+            alike = super().pack(rows.expand(alike), np.zeros(self.n_logits))
+            if super().value_and_gradient(alike)[0] < super().value_and_gradient(self._start)[0]:
+                self._start = alike
 
     def value_and_gradient(self, params: Vector) -> tuple[float, Vector]:
         unit, norms = self._normalised(self._start + params)
@@ -50,6 +59,52 @@ class SphereObjective(Objective):
         steep /= norms
         return value, gradient
 
+    def longest_step(self, params: Vector, direction: Vector) -> float:
+        """Return what turns no weight by more than an eighth of a turn: beyond, the model of the Hessian says nothing."""
+        lengths = np.linalg.norm(self._split(self._start + params)[0], axis=self._axis)
+        steps = np.linalg.norm(self._split(direction)[0], axis=self._axis)
+        return float(np.min(np.divide(lengths, steps, out=np.ones_like(steps), where=steps > lengths)))
+
+    def class_blocks(self, params: Vector, *, shared: bool = False, stride: int = 1) -> NDArray[np.float64]:
+        """Return the blocks of a positive definite model of the Hessian.
+
+        For a weight v of length r along w it is, with the block H of the loss's model and the gradient g by the weight at w,
+        (P H P + w wᵀ H w wᵀ + |wᵀ g| I) / r², P = I - w wᵀ: the sphere's own curvature is part of it, and along w,
+        where the objective is flat, the loss's, without which old gradients would make steps of any length.
+        """
+        unit, norms, bend = self._model(params)
+        blocks = super().class_blocks(unit, stride=stride)
+        rows = self.head(unit)
+        for block, weight, curvature, norm in zip(blocks, rows, bend, norms, strict=True):
+            # Of sparse rows only some columns have blocks, which the projection would make indefinite.
+            along = block @ weight if self.head_is_all else np.zeros(len(weight))
+            along -= (weight @ along) * weight
+            block -= np.outer(weight, along)
+            block -= np.outer(along, weight)
+            block[np.diag_indices_from(block)] += curvature
+            block /= norm**2
+        return blocks.mean(axis=0, keepdims=True) if shared else blocks
+
+    def _model(self, params: Vector) -> tuple[Vector, Vector, Vector]:
+        """Return weights of unit length, flat, the lengths they had and what the sphere's curvature adds, (n_logits,)."""
+        unit, norms = self._normalised(self._start + params)
+        _, gradient = super().value_and_gradient(unit)
+        slope = (self._split(gradient)[0] * self._split(unit)[0]).sum(axis=self._axis)
+        return unit, norms.ravel(), np.abs(slope)
+
+    def class_diagonals(self, params: Vector, basis: NDArray[np.float64]) -> NDArray[np.float64]:
+        unit, norms, bend = self._model(params)
+        diagonals = super().class_diagonals(unit, basis) + bend[:, None] * np.square(basis).sum(axis=0)
+        return diagonals / np.square(norms)[:, None]
+
+    def hessian_diagonal(self, params: Vector) -> Vector:
+        unit, norms, bend = self._model(params)
+        diagonal = super().hessian_diagonal(unit)
+        weights = self._split(diagonal)[0]
+        weights += np.expand_dims(bend, self._axis)
+        weights /= np.expand_dims(np.square(norms), self._axis)
+        return diagonal
+
     def pack(self, coef: NDArray, intercept: NDArray) -> Vector:
         return super().pack(coef, intercept) - self._start
 
@@ -58,7 +113,7 @@ class SphereObjective(Objective):
 
     def sample(self) -> NDArray[np.int64]:
         """Raise a ValueError: steps from a few rows would have to be taken on the sphere."""
-        raise ValueError("Weights on the unit sphere take no steps from minibatches; use solver='lbfgs'.")
+        raise ValueError("Weights on the unit sphere take no steps from minibatches; use solver='block-lbfgs'.")
 
     @property
     def _axis(self) -> int:

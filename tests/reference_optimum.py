@@ -5,6 +5,7 @@ columns are centred, which the unpenalised intercept takes up exactly, and every
 curvature, which turns the penalty into a weighted one. Nothing here imports sksoftmax.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -41,8 +42,34 @@ def residual(proba, target):
     return np.where(certain, -others[:, None], proba - target)
 
 
-def newton_optimum(X, target, weight, *, C, fit_intercept=True, label_smoothing=0.0, max_iter=200):
-    """Minimise mean loss plus penalty / (C * total weight) until a Newton step gains less than rounding, C finite."""
+def cross_entropy_terms(logits, target):
+    """Losses, gradients and Hessians by the logits of each row: (n,), (n, K) and (n, K, K)."""
+    losses, proba = row_losses_and_proba(logits, target)
+    curvature = proba[:, :, None] * (np.eye(proba.shape[1]) - proba[:, None, :])
+    return losses, residual(proba, target), curvature
+
+
+def hinge_terms(logits, target, margin=1.0, smoothing=0.1):
+    """Those of ``reference.hinge``, smoothed."""
+    own = (logits * target).sum(axis=1, keepdims=True)
+    violations = np.where(target == 1, -np.inf, logits - own + margin)
+    slopes = np.clip(violations / smoothing + 0.5, 0, 1)
+    losses = np.where(slopes < 1, 0.5 * smoothing * slopes**2, np.maximum(violations, 0)).sum(axis=1)
+    kinks = ((slopes > 0) & (slopes < 1)) / smoothing
+    curvature = kinks[:, :, None] * np.eye(logits.shape[1]) - kinks[:, :, None] * target[:, None, :]
+    curvature += kinks.sum(axis=1)[:, None, None] * target[:, :, None] * target[:, None, :]
+    curvature -= target[:, :, None] * kinks[:, None, :]
+    return losses, slopes - target * slopes.sum(axis=1, keepdims=True), curvature
+
+
+def newton_optimum(
+    X, target, weight, *, C, fit_intercept=True, label_smoothing=0.0, max_iter=200, offset=0.0, terms=cross_entropy_terms
+):
+    """Minimise mean loss plus penalty / (C * total weight) until a Newton step gains less than rounding, C finite.
+
+    ``terms`` are those of the loss, at the logits plus ``offset``; of a sequence of them each begins where the one before
+    ended.
+    """
     X = np.asarray(X, dtype=np.float64)
     n_rows, n_features = X.shape
     n_classes = target.shape[1]
@@ -60,23 +87,33 @@ def newton_optimum(X, target, weight, *, C, fit_intercept=True, label_smoothing=
     # the loss does not feel their mean and the penalty does: they are written in an orthonormal basis of such sums.
     basis = np.array([[0.0], [1.0]]) if n_classes == 2 else helmert(n_classes).T
     n_free = basis.shape[1]
-    products = (basis[:, :, None] * basis[:, None, :]).reshape(n_classes, -1)
     squares = (design[:, :, None] * design[:, None, :]).reshape(n_rows, -1)
 
-    def evaluate(params):
-        losses, proba = row_losses_and_proba(design @ params.T @ basis.T, target)
-        return share @ losses + 0.5 * np.sum(ridge * params**2), proba, residual(proba, target) @ basis
+    def evaluate(params, terms):
+        losses, errors, curvature = terms(design @ params.T @ basis.T + offset, target)
+        curvature = (basis.T @ curvature @ basis).reshape(n_rows, -1)
+        return share @ losses + 0.5 * np.sum(ridge * params**2), errors @ basis, curvature
 
     params = np.zeros((n_free, width))
-    value, proba, errors = evaluate(params)
+    for kind in terms if isinstance(terms, list) else [terms]:
+        params, value, gap = _newton(params, partial(evaluate, terms=kind), share, design, squares, ridge, max_iter)
+    rows = params if n_classes == 2 else basis @ params
+    coef = rows[:, :n_features] / scale
+    intercept = rows[:, n_features] - coef @ centre if fit_intercept else np.zeros(len(rows))
+    return Optimum(coef, intercept, value, gap)
+
+
+def _newton(params, evaluate, share, design, squares, ridge, max_iter):
+    """Return where damped Newton steps lead, the value there, and how much another one would gain."""
+    n_free, width = params.shape
+    value, errors, curvature = evaluate(params)
     for _ in range(max_iter):
         gradient = ((share[:, None] * errors).T @ design + ridge * params).ravel()
-        mean = proba @ basis
-        curvature = proba @ products - (mean[:, :, None] * mean[:, None, :]).reshape(n_rows, -1)
         hessian = ((share[:, None] * curvature).T @ squares).reshape(n_free, n_free, width, width).swapaxes(1, 2)
         hessian = hessian.reshape(n_free * width, -1) + np.diag(np.tile(ridge, n_free))
-        unit = 1 / np.sqrt(hessian.diagonal())
-        factor = cho_factor(hessian * unit * unit[:, None])
+        unit = 1 / np.sqrt(np.maximum(hessian.diagonal(), 1e-12))
+        # Where kinks leave no curvature but the ridge's, rounding must not make the matrix indefinite.
+        factor = cho_factor(hessian * unit * unit[:, None] + 1e-15 * np.eye(len(unit)))
         step = -unit * cho_solve(factor, unit * gradient)
         gap = -0.5 * float(gradient @ step)
         if gap <= 1e-15 * value:
@@ -89,8 +126,5 @@ def newton_optimum(X, target, weight, *, C, fit_intercept=True, label_smoothing=
         if new[0] >= value:  # rounding hides what is left
             break
         params = params + length * step
-        value, proba, errors = new
-    rows = params if n_classes == 2 else basis @ params
-    coef = rows[:, :n_features] / scale
-    intercept = rows[:, n_features] - coef @ centre if fit_intercept else np.zeros(len(rows))
-    return Optimum(coef, intercept, value, gap)
+        value, errors, curvature = new
+    return params, value, gap

@@ -17,7 +17,7 @@ ROOT = Path(sksoftmax.__file__).parent
 FLOORS = [
     {"kernels", "threads", "_arrays", "_availability", "_optional", "_params", "__version__"},
     {"losses", "penalties", "functional"},
-    {"objective", "diagonal", "sphere", "curvature", "blocks", "sparse_rows", "tables"},
+    {"objective", "diagonal", "sphere", "curvature", "certificate", "blocks", "sparse_rows", "tables"},
     {"solvers"},
     {
         "_constraints",

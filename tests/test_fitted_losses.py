@@ -22,11 +22,11 @@ from sksoftmax.blocks import as_rows
 from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
 from sksoftmax.objective import Objective
 from sksoftmax.penalties import L2
-from sksoftmax.solvers import BlockLBFGS, NewtonCG, NewtonCholesky
+from sksoftmax.solvers import NewtonCG, NewtonCholesky
 from sksoftmax.solvers._base import line_search, rounding_seen
 from sksoftmax.sphere import SphereObjective
 
-HESSIAN_SOLVERS = ["block-lbfgs", "newton-cg", "newton-cholesky"]
+HESSIAN_SOLVERS = ["newton-cg", "newton-cholesky"]
 WITHOUT_HESSIAN = [CosineSoftmax(), FocalLoss(), HingeLoss(smoothing=0.0)]
 
 
@@ -100,7 +100,7 @@ def test_labels_only(problem, loss):
 
 
 @pytest.mark.parametrize("loss", [MarginLoss(margin=2.0, scale=3.0), LogitAdjusted(), HingeLoss(smoothing=1.0)], ids=repr)
-@pytest.mark.parametrize("solver", [*HESSIAN_SOLVERS, "lbfgs"])
+@pytest.mark.parametrize("solver", [*HESSIAN_SOLVERS, "block-lbfgs", "lbfgs"])
 def test_every_solver_finds_the_same_optimum(problem, loss, solver):
     X, y, weight = problem
     X = X * [1e-2, 1, 10, 1]
@@ -219,11 +219,11 @@ def test_separable_rows_have_a_hinge_optimum_without_a_penalty():
 
 
 @pytest.mark.parametrize("loss", WITHOUT_HESSIAN, ids=repr)
-@pytest.mark.parametrize("solver", [*HESSIAN_SOLVERS, NewtonCG(), NewtonCholesky(), BlockLBFGS()], ids=repr)
+@pytest.mark.parametrize("solver", [*HESSIAN_SOLVERS, NewtonCG(), NewtonCholesky()], ids=repr)
 def test_solvers_that_need_a_hessian_refuse_losses_without(problem, loss, solver):
     X, y, _ = problem
     clf = SoftmaxRegressionClassifier(loss=loss, solver=solver)
-    with pytest.raises(ValueError, match=re.escape(f"{loss!r} has no Hessian; use solver='lbfgs'.")):
+    with pytest.raises(ValueError, match=re.escape(f"{loss!r} has no Hessian; use solver='block-lbfgs'.")):
         clf.fit(X, y)
     assert not [name for name in vars(clf) if name.endswith("_")]
 
@@ -236,7 +236,7 @@ def test_auto_takes_a_solver_that_works(name, scaled):
     clf = SoftmaxRegressionClassifier(loss=name).fit(X, y)
     assert clf.converged_
     assert clf.score(X, y) > (0.8 if name == "cosine" else 0.9)  # the length of a row tells of flowers too
-    expected = {"cosine": "lbfgs", "focal": "lbfgs", "hinge": "block-lbfgs"}.get(name, "newton-cholesky")
+    expected = {"cosine": "block-lbfgs", "focal": "block-lbfgs", "hinge": "block-lbfgs"}.get(name, "newton-cholesky")
     assert clf.solution_.message.startswith(expected)
 
 
@@ -292,7 +292,7 @@ def test_objectives_know_whether_they_are_on_the_sphere(problem):
     bound = CosineSoftmax().bind(Targets(y.max() + 1, np.full(len(y), 1 / len(y)), labels=y.astype(np.int32)))
     with pytest.raises(TypeError, match="Objective is not made for a loss with on_sphere=True"):
         Objective(as_rows(X), bound, L2(), 0.0, fit_intercept=False)
-    with pytest.raises(ValueError, match="take no steps from minibatches; use solver='lbfgs'"):
+    with pytest.raises(ValueError, match="take no steps from minibatches; use solver='block-lbfgs'"):
         sphere_objective(X, y, CosineSoftmax(), np.asarray).sample()
 
 

@@ -67,6 +67,9 @@ class BoundLoss:
         Hyperparameters as the kernel takes them.
     vanishes : bool
         Whether a row's loss goes to zero, and never reaches it, as its true logit grows over the others.
+    model : tuple of (int, array-like) or None
+        Number and hyperparameters of the loss whose second derivatives by each logit, which are not negative, stand for this
+        one's in preconditioners; None if its own do.
 
     Attributes
     ----------
@@ -81,11 +84,22 @@ class BoundLoss:
     arguments : tuple
         What the kernels ask for to compute its value and gradient: the loss's number, labels, class probabilities, class
         weights, row weights and a float64 array of hyperparameters.
+    model_arguments : tuple
+        The same of ``model``.
     curvature_bound : float
         No second derivative of a row's loss, along any direction of length one on its logits, exceeds it; inf if unknown.
     """
 
-    def __init__(self, loss: Loss, targets: Targets, number: int, parameters: ArrayLike, *, vanishes: bool) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        targets: Targets,
+        number: int,
+        parameters: ArrayLike,
+        *,
+        vanishes: bool,
+        model: tuple[int, ArrayLike] | None = None,
+    ) -> None:
         binary = targets.n_classes == 2
         self.n_logits = 1 if binary else targets.n_classes
         self.shift_invariant = not binary
@@ -103,6 +117,8 @@ class BoundLoss:
             targets.weight,
             np.array(parameters, dtype=np.float64),
         )
+        number, parameters = model or (number, parameters)
+        self.model_arguments: Arguments = (number, *self.arguments[1:-1], np.array(parameters, dtype=np.float64))
         self._loss = loss
         self._vanishes = vanishes
         self._targets: Any = targets
@@ -116,7 +132,7 @@ class BoundLoss:
             It has none; the message says which solver needs none.
         """
         if not self.has_hessian:
-            raise ValueError(f"{self._loss!r} has no Hessian; use solver='lbfgs'.")
+            raise ValueError(f"{self._loss!r} has no Hessian; use solver='block-lbfgs'.")
 
     def vanishes_along(self, logits: NDArray, start: int, stop: int) -> bool:
         """Return whether multiplying these logits of rows start:stop by a growing number takes their loss to zero."""

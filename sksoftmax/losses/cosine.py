@@ -31,7 +31,7 @@ class CosineSoftmax(Loss):
     and ``scale`` takes its part. ``decision_function`` gives the cosines z, ``predict_proba`` the softmax of s z, without
     margins.
 
-    Not convex: a fit goes by ``"lbfgs"``, from the directions in which the loss falls where all cosines are zero, to a
+    Not convex: a fit goes by ``"block-lbfgs"``, from the directions in which the loss falls where all cosines are zero, to a
     stationary point. Labels only. Two classes use one weight, whose opposite is that of class 0: :math:`z_0 = -z_1`.
 
     Parameters
@@ -88,7 +88,11 @@ class CosineSoftmax(Loss):
         if angle > np.pi / 2:
             raise ValueError(f"angular_margin must be at most π/2, got {self.angular_margin!r}.")
         self._require_labels(targets)
-        bound = BoundLoss(self, targets, kernels.COSINE, [scale, margin, np.cos(angle), np.sin(angle)], vanishes=False)
+        # Two classes have one cosine c, and the logits s (c - m) and -s c.
+        both = 2 if targets.n_classes == 2 else 1
+        model = kernels.MARGIN, [0.0, margin / both, scale * both]
+        parameters = [scale, margin, np.cos(angle), np.sin(angle)]
+        bound = BoundLoss(self, targets, kernels.COSINE, parameters, vanishes=False, model=model)
         bound.shift_invariant = False
         return bound
 

@@ -18,7 +18,8 @@ class FocalLoss(Loss):
     A row whose class has probability :math:`p_y` near one counts for next to nothing. :math:`\gamma = 0` is cross-entropy.
 
     **Not convex** for :math:`\gamma > 0`: a fit ends at a stationary point, which may depend on where it starts, and
-    ``solver="auto"`` takes ``"lbfgs"``. The loss is no proper score either: its minimum over p is not the distribution of
+    ``solver="auto"`` takes ``"block-lbfgs"``, with the curvature of cross-entropy. The loss is no proper score either:
+    its minimum over p is not the distribution of
     the classes but a flatter one, so that ``predict_proba``, the softmax of the logits, is too unsure and wants calibration.
 
     A row of class probabilities counts as with cross-entropy: :math:`\sum_k q_k \, \ell(k, z)`. Two classes use one logit,
@@ -63,4 +64,5 @@ class FocalLoss(Loss):
 
     def bind(self, targets: Targets) -> BoundLoss:
         gamma = check_number("gamma", self.gamma, 0, closed=True)
-        return BoundLoss(self, targets, kernels.FOCAL, [gamma], vanishes=True)
+        model = kernels.CROSS_ENTROPY, [0.0]
+        return BoundLoss(self, targets, kernels.FOCAL, [gamma], vanishes=True, model=model)

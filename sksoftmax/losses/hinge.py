@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from ..kernels import losses as kernels
 from ._base import BoundLoss, Loss, Targets, check_number
 
+# Smoothing of the preconditioners' hinge, in margins. Measured on raw tables: as narrow as the loss's own, three of seven are
+# not there in 1,000 iterations.
+MODEL_WIDTH = 4.0
+
 
 @dataclass
 class HingeLoss(Loss):
@@ -21,8 +25,8 @@ class HingeLoss(Loss):
     :math:`h(u) = (u + \delta / 2)^2 / 2 \delta`, which is at most :math:`\delta / 8` too high. That gives second
     derivatives, and with them the solvers that need no scaling; as these vanish off the kinks, ``solver="auto"`` takes
     ``"block-lbfgs"`` and not Newton's method, whose matrix may be singular. With :math:`\delta = 0` the loss has no Hessian.
-    Stochastic solvers take its subgradients; ``"lbfgs"``, which is made for smooth functions, takes it too and usually ends
-    near the minimum, but cannot tell and warns.
+    Stochastic solvers take its subgradients; ``"block-lbfgs"`` and ``"lbfgs"``, which are made for smooth functions, take it
+    too and usually end near the minimum, but cannot tell and warn.
 
     Convex. The logits stand for no probabilities: there is no ``predict_proba``. Labels only. Two classes use one logit,
     :math:`\ell = h(\Delta \mp z)`, which is the loss of ``sklearn.svm.SVC(kernel="linear")``, with the same ``C``.
@@ -73,7 +77,10 @@ class HingeLoss(Loss):
         smoothing = check_number("smoothing", self.smoothing, 0, closed=True)
         self._require_labels(targets)
         # Of separable rows the loss reaches zero: there is a minimum without a penalty too.
-        return BoundLoss(self, targets, kernels.HINGE, [margin, smoothing], vanishes=False)
+        # Few rows are between the sides of a narrow kink, and others come there as the fit goes on: one so wide that rows
+        # within twice the margin count tells what the loss does over the length of a step.
+        model = kernels.HINGE, [margin, max(smoothing, MODEL_WIDTH * margin)]
+        return BoundLoss(self, targets, kernels.HINGE, [margin, smoothing], vanishes=False, model=model)
 
     def proba(self, logits: NDArray) -> NDArray:
         """Raise an AttributeError: there are no probabilities."""

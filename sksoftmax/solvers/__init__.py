@@ -54,8 +54,8 @@ def choose_solver(
     Returns
     -------
     Solver
-        ``NewtonCholesky`` for few coefficients, whose Hessian must fit in 256 MiB, else ``BlockLBFGS``. ``LBFGS`` for a
-        loss that has no Hessian, ``BlockLBFGS`` for one whose Hessian may be singular.
+        ``NewtonCholesky`` for few coefficients, whose Hessian must fit in 256 MiB, else ``BlockLBFGS``; ``BlockLBFGS`` for
+        a loss that has no Hessian, or one that may be singular.
 
     Examples
     --------
@@ -65,15 +65,15 @@ def choose_solver(
     >>> choose_solver(n_stored=60_000 * 784, n_rows=60_000, n_features=784, n_logits=10)
     BlockLBFGS(memory=20, max_bytes=536870912)
     """
-    if not has_hessian:
-        return LBFGS()
     width = n_features + 1
     n_params, n_pairs = n_logits * width, n_logits * (n_logits + 1) / 2
     newton = NEWTON_ITERATIONS * (NEWTON_OVERHEAD + n_rows * n_pairs * (width**2 + PAIR_COST) + n_params**3 / 3)
     # A row is undecided about two classes or so.
     refresh = n_rows * width**2 * min(n_logits, 2) + n_logits * width**3
     block = BLOCK_ITERATIONS * (BLOCK_OVERHEAD + PASS_COST * 4 * n_stored * n_logits) + BLOCK_REFRESHES * refresh
-    return NewtonCholesky() if curved and newton <= block and 8 * n_params**2 <= MAX_MATRIX_BYTES else BlockLBFGS()
+    return (
+        NewtonCholesky() if has_hessian and curved and newton <= block and 8 * n_params**2 <= MAX_MATRIX_BYTES else BlockLBFGS()
+    )
 
 
 __all__ = [

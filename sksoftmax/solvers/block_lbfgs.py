@@ -15,6 +15,8 @@ from ._preconditioner import Preconditioner
 Vector = NDArray[np.float64]
 
 MIN_PAIRS, PAIRS_BYTES = 6, 2**27
+# Iterations in a row that lower an objective that is not convex by no more than rounding: a convex one's line search tells.
+MAX_STALLED = 5
 
 
 @dataclass
@@ -66,13 +68,13 @@ class BlockLBFGS(Solver):
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
-        objective.require_hessian()
         trace = Trace(callback, objective)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
         pairs = Pairs(min(self.memory, max(MIN_PAIRS, PAIRS_BYTES // (3 * params.nbytes))), len(params))
         converged = objective.gradient_norm(gradient) == 0
         reason, refresh_at, n_made, promised = "", 0, 0, np.inf
+        n_stalled, before_value = 0, np.inf
         precondition: Preconditioner | None = None
         while not converged and len(trace.history) < max_iter and not trace.stopped:
             if precondition is None or len(trace.history) >= refresh_at:
@@ -85,13 +87,22 @@ class BlockLBFGS(Solver):
             direction = -pairs.inverse_hessian_product(gradient, preconditioned)
             slope = float(gradient @ direction)
             promised = -slope / 2
+            if not objective.convex:
+                # Pairs from where it bends downwards may shorten steps beyond reason: the blocks alone must promise little too.
+                promised = max(promised, 0.5 * float(gradient @ preconditioned))
+                n_stalled = n_stalled + 1 if before_value - value <= objective.rounding(value) else 0
+            before_value = value
             # An eighth, as steps below the rounding of the value still lower the gradient.
+            # Gradients are small near saddle points, too: it takes more to tell them from minima.
+            bound = tol if objective.convex or not trace.history else tol / 10
             if promised <= objective.rounding(value) / 8 or (
-                promised <= tol / 5000 and objective.gradient_norm(gradient) <= tol
+                promised <= bound / 5000 and (objective.gradient_norm(gradient) <= bound or n_stalled >= MAX_STALLED)
             ):
-                converged = True
+                converged = objective.smooth
+                reason = "" if converged else " (at a kink of the loss, nothing tells what is left)"
                 break
-            found = line_search(objective, params, value, direction, slope)
+            longest = objective.longest_step(params, direction)
+            found = line_search(objective, params, value, longest * direction, longest * slope)
             if found is None:
                 reason = " (the line search found no lower point)"
                 break

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..objective import Objective
 from ._base import Callback, Solution, Solver, Trace, centred, line_search, rounding_seen
+from ._proof import Proof
 
 # Relative residual of a Newton step whose promise is taken for what is left to the optimum: the promise is then known to
 # its square times the condition of the scaled Hessian, and products in float32 still get there.
@@ -49,6 +50,7 @@ class NewtonCG(Solver):
     ) -> Solution:
         objective.require_hessian()
         trace = Trace(callback, objective)
+        proof = Proof(objective, tol)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
         converged = objective.gradient_norm(gradient) == 0
@@ -66,8 +68,13 @@ class NewtonCG(Solver):
             slope = float(gradient @ direction)
             gap = -slope / 2
             rounding = objective.rounding(value)
-            if near and solved and (gap <= rounding or (gap <= tol / 100 and objective.gradient_norm(gradient) <= tol)):
-                converged = True
+            small = objective.gradient_norm(gradient) <= tol
+            if near and solved and (gap <= rounding or (gap <= tol / 100 and small)):
+                # Where second derivatives may vanish, the next step may promise more than this one.
+                converged = objective.curved or proof.holds(params, value, gradient)
+            elif small and not solved:
+                converged = proof.holds(params, value, gradient)
+            if converged:
                 break
             if not may_step:
                 if objective.gradient_norm(gradient) <= tol:
@@ -76,14 +83,15 @@ class NewtonCG(Solver):
                 break
             found = line_search(objective, params, value, direction, slope)
             if found is None:
-                reason = " (the line search found no lower point)"
+                converged = proof.holds(params, value, gradient)
+                reason = "" if converged else " (the line search found no lower point)"
                 break
             rounding = max(rounding, rounding_seen(objective, value, found[1], found[2], found[0] - params))
             params, value, gradient = found
             trace.record(params, value, gradient)
             if gap <= rounding and near:
-                converged = solved
-                reason = "" if solved else unsolved
+                converged = (solved and objective.curved) or proof.holds(params, value, gradient)
+                reason = "" if converged else unsolved
                 break
             near_rounding = gap <= rounding
         outcome = "converged" if converged else "failed to converge"

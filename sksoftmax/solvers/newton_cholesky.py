@@ -11,6 +11,7 @@ from scipy.linalg import lapack
 
 from ..objective import Objective
 from ._base import Callback, Iteration, Solution, Solver, Trace, centred, line_search, rounding_seen
+from ._proof import Proof
 from .lbfgs import LBFGS
 
 
@@ -54,6 +55,7 @@ class NewtonCholesky(Solver):
         if n_bytes > min(self.max_bytes, memory_bytes()):
             reason = f"would need {n_bytes / 1e9:.2g} GB for the Hessian and its factor"
             return fall_back(reason, objective, start, trace, tol=tol, max_iter=max_iter, callback=callback)
+        proof = Proof(objective, tol)
         params = centred(objective, start)
         value, gradient = objective.value_and_gradient(params)
         converged = objective.gradient_norm(gradient) == 0
@@ -77,7 +79,11 @@ class NewtonCholesky(Solver):
                 params, value, gradient = found
                 trace.record(params, value, gradient)
             converged = gap <= rounding or (gap <= tol / 100 and objective.gradient_norm(gradient) <= tol)
-            if found is None and not converged:
+            ends = found is None or gap <= rounding
+            # Where second derivatives may vanish, the next step may promise more than the last one.
+            if (converged and not objective.curved) or (ends and not converged):
+                converged = proof.holds(params, value, gradient)
+            if ends and not converged:
                 reason = " (the line search found no lower point)" if may_step else ""
                 break
         if not converged and objective.gradient_norm(gradient) <= tol:
