@@ -42,7 +42,7 @@ BLOCKS_NUMBERS = 2**21
 # Features from which one block of it is worth handing to a thread.
 HESSIAN_FEATURES = 32
 # Logits kept for the exact intercept of a certificate, and their pairs: beyond, there is none.
-KEPT_LOGITS, KEPT_PAIRS = 2**25, 2**33
+KEPT_LOGITS, KEPT_PAIRS = 2**20, 2**31
 
 
 class Objective:
@@ -227,7 +227,9 @@ class Objective:
         given intercept costs is added.
         """
         n_pairs = self.n_logits * (self.n_logits + 1) // 2
-        too_large = self.n_rows * self.n_logits > KEPT_LOGITS or self.n_rows * n_pairs > KEPT_PAIRS
+        too_large = (
+            self.n_rows * self.n_logits > max(KEPT_LOGITS, self._rows.n_stored // 16) or self.n_rows * n_pairs > KEPT_PAIRS
+        )
         if not self.convex or self._alpha == 0 or (self._fit_intercept and (too_large or not self.has_hessian)):
             return np.inf
         strength = self._alpha * self._penalty.hessian_diagonal(self.n_coef)

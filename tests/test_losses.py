@@ -134,7 +134,7 @@ class TestLoss:
     def test_hessian_is_the_slope_of_the_gradient(self, rng, name, options, n_classes, kind):
         bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
         if not bound.has_hessian:
-            with pytest.raises(ValueError, match=r"has no Hessian; use solver='lbfgs'"):
+            with pytest.raises(ValueError, match=r"has no Hessian; use solver='block-lbfgs'"):
                 bound.require_hessian()
             return
         direction = rng.normal(size=logits.shape)
