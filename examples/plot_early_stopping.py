@@ -152,7 +152,8 @@ def draw(outcomes: list[Outcome], output: Path) -> None:
         ax.xaxis.minorticks_off()
     axes[0, 0].legend()
     for ax, outcome in zip(axes[1], outcomes[-3:], strict=False):
-        LearningCurve.from_estimator(outcome.model, ax=ax, name=f"{outcome.name}, {outcome.n_rows:,} rows")
+        LearningCurve.from_estimator(outcome.model, ax=ax, name=outcome.name)
+        ax.set_title(f"{outcome.n_rows:,} rows")
     figure.savefig(output, dpi=120)
     print(f"Saved {output}")
 

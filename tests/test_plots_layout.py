@@ -1,6 +1,6 @@
 """Geometry of the displays: nothing covers or leaves what it should not, at any number of classes and length of names."""
 
-from itertools import combinations
+from functools import partial
 
 import matplotlib
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 from sksoftmax.metrics import ScoreDecomposition
 from sksoftmax.plots import (
     CoefficientDisplay,
+    LearningCurve,
     MisclassifiedDisplay,
     ReliabilityDisplay,
     RiskCoverageDisplay,
@@ -53,17 +54,15 @@ def texts_of(figure):
 
 def assert_texts_are_apart_and_inside(figure):
     """No text of the figure leaves it, and no two cover each other."""
-    figure.canvas.draw()
-    texts = texts_of(figure)
-    limits = figure.bbox
-    for text in texts:
-        inside = box(text)
-        assert limits.x0 - 1 <= inside.x0, text
-        assert inside.x1 <= limits.x1 + 1, text
-        assert limits.y0 - 1 <= inside.y0, text
-        assert inside.y1 <= limits.y1 + 1, text
-    for one, other in combinations(texts, 2):
-        assert not overlap(one, other), (one, other)
+    figure.draw_without_rendering()
+    texts = list(texts_of(figure))
+    boxes = np.array([box(text).extents for text in texts])
+    low, high = boxes[:, :2], boxes[:, 2:]
+    inside = np.all((figure.bbox.min - 1 <= low) & (high <= figure.bbox.max + 1), axis=1)
+    assert inside.all(), [text for text, is_inside in zip(texts, inside, strict=True) if not is_inside]
+    shared = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+    covering = np.argwhere(np.triu(np.all(shared > 1, axis=2), 1))
+    assert not len(covering), [(texts[i], texts[j]) for i, j in covering]
 
 
 def predictions(n_classes, n_rows=400, sharpness=2.0):
@@ -109,7 +108,7 @@ def test_a_grid_of_given_axes_keeps_its_texts_apart(plt, layout, side):
     for ax, sharpness in zip(grid.flat, (0.4, 1.0, 2.0, 3.0), strict=True):
         y, proba = predictions(4, sharpness=sharpness)
         display = ReliabilityDisplay.from_predictions(y, proba, n_resamples=3, ax=ax, name="10 neighbours")
-        figure.canvas.draw()
+        figure.draw_without_rendering()
         legend = box(display.legend_)
         assert box(ax).x0 <= legend.x0
         assert legend.x1 <= box(ax).x1
@@ -175,6 +174,62 @@ def test_names_of_triangles_are_inside(plt, n_axes):
         display = SimplexDisplay.from_predictions(y, proba, name="SoftmaxRegressionClassifier", class_names=names, ax=ax)
     assert_texts_are_apart_and_inside(display.figure_)
     assert (display.legend_ is None) == (n_axes == 4)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# default axes
+
+
+def reliability_of_classes(axes):
+    y, proba = predictions(4)
+    for name in ("one", "two"):
+        ReliabilityDisplay.from_predictions(y, proba, kind="class_wise", n_resamples=0, name=name, ax=axes)
+
+
+def coefficients(axes, image_shape=None):
+    coef = np.random.default_rng(0).normal(size=(4, 4)) * [[1], [1], [10], [100]]
+    names = [f"{LONG} {k}" for k in range(4)]
+    CoefficientDisplay(coef=coef, titles=names, image_shape=image_shape).plot(ax=axes)
+
+
+def mistakes(axes):
+    y, proba = predictions(4)
+    X = np.random.default_rng(0).normal(size=(len(y), 16))
+    MisclassifiedDisplay.from_predictions(y, proba, X, image_shape=(4, 4), max_rows=4, ax=axes)
+
+
+DRAWN = [reliability_of_classes, coefficients, partial(coefficients, image_shape=(2, 2)), mistakes]
+
+
+@pytest.mark.parametrize("draw", DRAWN)
+def test_panels_in_default_axes_keep_their_titles_apart(plt, draw):
+    figure, axes = plt.subplots(2, 2)
+    draw(axes)
+    assert_texts_are_apart_and_inside(figure)
+    for ax in axes.flat:
+        assert not any(overlap(ax.title, other) for other in axes.flat), ax.get_title()
+    for ax in axes[0]:  # a number is read at the foot of the column
+        below = axes[1, ax.get_subplotspec().colspan.start]
+        assert ax.get_xlim() == below.get_xlim()
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# the course of a fit
+
+
+def test_learning_curves_have_room(plt):
+    rng = np.random.default_rng(0)
+    curves = {name: rng.uniform(size=40) for name in ("objective", "validation_cross_entropy", "validation_accuracy")}
+    display = LearningCurve(**curves, seconds=np.arange(40), best_iteration=20, name="SoftmaxRegressionClassifier")
+    own = display.plot().ax_
+    display.plot(ax=own, name="another")
+    assert_texts_are_apart_and_inside(own[0].figure)
+    assert not any(overlap(display.legend_, ax) for ax in own)
+    figure, grid = plt.subplots(2, 2, layout="constrained")
+    for column in grid.T:
+        display.plot(ax=column)
+        display.plot(ax=column, name="another")
+    assert_texts_are_apart_and_inside(figure)
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -97,13 +97,29 @@ def label_panels(axes: NDArray, references: tuple[str, ...], *, xlabel: str, yla
     if own or old:
         content = _ordered_handles(axes[0], references)
         return figure.legend(*content, loc="outside upper center", ncols=2, frameon=False, fontsize="small")
+    label_lowest(axes, xlabel, shared=True)
+    for ax in axes:
+        place = ax.get_subplotspec()
+        if place is None or place.is_first_col():
+            ax.set_ylabel(ylabel)
+    return draw_legend(axes[0], references, outside=False)
+
+
+def label_lowest(axes: NDArray, xlabel: str, *, shared: bool = False) -> None:
+    """Label the x axis of those panels that have none of the others below.
+
+    Where it is shared, all have the same limits, and the others no numbers.
+    """
+    if shared:
+        ends = np.ravel([ax.get_xlim() for ax in axes])
+        for ax in axes:
+            ax.set_xlim(ends.min(), ends.max())
     for i, ax in enumerate(axes):
         place = ax.get_subplotspec()
         if place is None or not any(_shares_column(other.get_subplotspec(), place) for other in axes[i + 1 :]):
             ax.set_xlabel(xlabel)
-        if place is None or place.is_first_col():
-            ax.set_ylabel(ylabel)
-    return draw_legend(axes[0], references, outside=False)
+        elif shared:
+            ax.tick_params(labelbottom=False)
 
 
 def _shares_column(other: Any, place: Any) -> bool:
@@ -115,6 +131,12 @@ def fit_text(text: Any, inches: float, font_size: float, max_lines: int = 2) -> 
     """Return the text in lines of at most this width; what is beyond the last line becomes an ellipsis."""
     width = max(4, int(inches * 72 / (EM_PER_CHARACTER * font_size)))
     return "\n".join(textwrap.wrap(str(text), width, max_lines=max_lines, placeholder=" …")) or str(text)[:width]
+
+
+def title_panel(ax: Any, text: Any, inches: float, font_size: float = 10.0, **options: Any) -> None:
+    """Draw a title of at most this width: two lines, or one where no layout makes room for them."""
+    lines = 1 if ax.figure.get_layout_engine() is None else 2
+    ax.set_title(fit_text(text, inches, font_size, lines), fontsize=font_size, **options)
 
 
 def shorten(text: Any, inches: float, font_size: float) -> str:
@@ -153,10 +175,11 @@ def next_style(ax: Any, references: tuple[str, ...], kwargs: dict[str, Any] | No
     return {**style, **cbook.normalize_kwargs(kwargs, lines.Line2D)}
 
 
-def draw_legend(ax: Any, references: tuple[str, ...], *, outside: bool) -> Any:
+def draw_legend(ax: Any, references: tuple[str, ...], *, outside: bool, in_full: bool = False) -> Any:
     """Draw one legend of all models on the axes, references last: above the axes, or inside where least is covered.
 
-    One that is above the axes already stays there. Inside narrow axes models alone are named.
+    One that is above the axes already stays there. Inside narrow axes models alone are named; ``in_full`` lets
+    only narrower ones leave out the references.
     """
     handles, labels = _ordered_handles(ax, references)
     old = ax.get_legend()
@@ -165,7 +188,7 @@ def draw_legend(ax: Any, references: tuple[str, ...], *, outside: bool) -> Any:
         return ax.legend(handles, labels, fontsize="small", **above)
     width = width_of(ax)
     size = ("x-small", 6.9) if width <= NARROWER else ("small", 8.3)
-    if width <= NARROW:
+    if width <= (NARROWER if in_full else NARROW):
         labels = [label for label in labels if label not in references]
     labels = [fit_text(label, 0.75 * width, size[1]) for label in labels]
     legend = ax.legend(handles[: len(labels)], labels, fontsize=size[0], loc="best", framealpha=0.8)

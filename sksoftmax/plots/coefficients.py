@@ -20,11 +20,12 @@ from ._drawing import (
     MAX_INCHES,
     VERMILION,
     check_image_shape,
-    fit_text,
     height_of,
+    label_lowest,
     one_axes,
     panels,
     shorten,
+    title_panel,
     width_of,
 )
 
@@ -217,7 +218,7 @@ class CoefficientDisplay:
         font_size = min(10.0, 72 * 0.12 * width_of(self.ax_[0]))
         for panel, row, title in zip(self.ax_, coef, self.titles, strict=True):
             self.artists_.append(panel.imshow(row.reshape(self.image_shape), **{**_symmetric(coef), **im_kw}))
-            panel.set_title(fit_text(title, width_of(panel), font_size), fontsize=font_size)
+            title_panel(panel, title, width_of(panel), font_size)
             panel.set(xticks=[], yticks=[])
         if ax is None:
             self.colorbar_ = self._draw_colorbar(list(self.ax_))
@@ -258,12 +259,12 @@ class CoefficientDisplay:
             panel.set_yticks(np.arange(n_bars), [shorten(names[j], room, font_size) for j in shown], fontsize=font_size)
             panel.set_ylim(n_bars - 0.4, -0.6)  # the largest on top
             panel.axvline(0, color=GREY, linewidth=0.8)
-            panel.set_title(fit_text(title, above, 10), fontsize="medium")
+            title_panel(panel, title, above)
             panel.locator_params(axis="x", nbins=5)
-            if ax is not None:
-                panel.set_xlabel(self.xlabel)
         if ax is None:
             self.ax_[0].figure.supxlabel(self.xlabel, fontsize="medium")
+        else:
+            label_lowest(self.ax_, self.xlabel, shared=True)
 
     def _names(self, n_features: int) -> list[str]:
         return [f"x{j}" for j in range(n_features)] if self.feature_names is None else [str(n) for n in self.feature_names]  # type: ignore[union-attr]

@@ -14,19 +14,21 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._optional import import_optional
+from ._drawing import GREY, draw_legend, label_lowest, name_of, next_style
 
-# Blue and vermilion of Okabe & Ito's palette, which colour-blind readers can tell apart; the dashes help in print.
-TRAINING = {"color": "#0072B2", "linestyle": "--"}
-VALIDATION = {"color": "#D55E00", "linestyle": "-"}
-KEPT = {"color": "0.4", "linestyle": ":", "linewidth": 1.2}
-MAX_MARKED = 30  # iterations that have a marker each
+TRAINING, VALIDATION, KEPT = "training objective", "validation cross-entropy", "kept by early stopping"
+REFERENCES = (TRAINING, VALIDATION, KEPT)  # labels of what fits on the same axes share
+DASHES = {TRAINING: "--", VALIDATION: "-", KEPT: ":"}
+MOST_MARKERS = 20  # of a line
 
 
 class LearningCurve:
     """Objective, validation cross-entropy and validation accuracy of a fit, by iteration or by seconds.
 
     Made by ``from_estimator``. The objective is the mean training loss plus the penalty, so that it may lie above the
-    cross-entropy of the training rows; both curves of the upper panel are in nats a row.
+    cross-entropy of the training rows; both curves of the upper panel are in nats a row. The objective is dashed, what the
+    validation set says is not, and a dotted line is at the iteration that early stopping kept. For several fits in one picture,
+    pass the first display's ``ax_`` as ``ax`` of the others.
 
     Parameters
     ----------
@@ -38,8 +40,8 @@ class LearningCurve:
         In nats, and in [0, 1]; None where there was no validation set.
     best_iteration : int, default=None
         The iteration that early stopping kept, counted from 1, or 0 for the start; marked unless it is None.
-    estimator_name : str, default=None
-        The title.
+    name : str, default=None
+        Told in the legend.
 
     Attributes
     ----------
@@ -48,6 +50,8 @@ class LearningCurve:
     figure_ : matplotlib Figure
     lines_ : dict of str to matplotlib Line2D
         ``"objective"``, ``"validation_cross_entropy"``, ``"validation_accuracy"``: those drawn.
+    legend_ : matplotlib Legend
+        Of all fits on the axes of nats.
 
     See Also
     --------
@@ -78,14 +82,14 @@ class LearningCurve:
         validation_cross_entropy: ArrayLike | None = None,
         validation_accuracy: ArrayLike | None = None,
         best_iteration: int | None = None,
-        estimator_name: str | None = None,
+        name: str | None = None,
     ) -> None:
         self.objective = objective
         self.seconds = seconds
         self.validation_cross_entropy = validation_cross_entropy
         self.validation_accuracy = validation_accuracy
         self.best_iteration = best_iteration
-        self.estimator_name = estimator_name
+        self.name = name
 
     @classmethod
     def from_estimator(
@@ -95,7 +99,7 @@ class LearningCurve:
         x: Literal["iteration", "seconds"] = "iteration",
         name: str | None = None,
         ax: Any = None,
-        **kwargs: Any,
+        curve_kwargs: dict[str, Any] | None = None,
     ) -> LearningCurve:
         """Draw the history of a fitted estimator.
 
@@ -103,10 +107,10 @@ class LearningCurve:
         ----------
         estimator : SoftmaxRegressionClassifier, or a pipeline that ends in one
             Fitted; with ``X_val`` or ``early_stopping=True`` for the validation curves.
-        x, ax, **kwargs
+        x, ax, curve_kwargs
             As for ``plot``.
         name : str, default=None
-            The title; by default the estimator's class.
+            Told in the legend; by default the estimator's class.
 
         Returns
         -------
@@ -132,11 +136,18 @@ class LearningCurve:
             validation_cross_entropy=np.array(cross_entropy) if validated else None,
             validation_accuracy=np.array(accuracy) if validated else None,
             best_iteration=last.best_iteration_,
-            estimator_name=type(last).__name__ if name is None else name,
+            name=name_of(last, name),
         )
-        return display.plot(x=x, ax=ax, **kwargs)
+        return display.plot(ax=ax, x=x, curve_kwargs=curve_kwargs)
 
-    def plot(self, ax: Any = None, *, x: Literal["iteration", "seconds"] = "iteration", **kwargs: Any) -> LearningCurve:
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        name: str | None = None,
+        x: Literal["iteration", "seconds"] = "iteration",
+        curve_kwargs: dict[str, Any] | None = None,
+    ) -> LearningCurve:
         """Draw the curves.
 
         Parameters
@@ -144,9 +155,11 @@ class LearningCurve:
         ax : matplotlib Axes, or two of them, default=None
             One for nats and one for the accuracy; with a single one the accuracy is left out. By default a new figure with
             what there is to draw.
+        name : str, default=None
+            In place of the display's.
         x : {"iteration", "seconds"}, default="iteration"
-        **kwargs
-            For matplotlib's ``plot``, of every line.
+        curve_kwargs : dict, default=None
+            For ``Axes.plot`` of the curves; by default fits on the same axes differ in colour and marker.
 
         Returns
         -------
@@ -166,19 +179,21 @@ class LearningCurve:
         where = np.arange(1, len(np.asarray(self.objective)) + 1) if x == "iteration" else np.asarray(self.seconds)
         self.lines_: dict[str, Any] = {}
         nats, *others = self.ax_
-        self._draw(nats, where, "objective", "training objective", TRAINING, kwargs)
-        self._draw(nats, where, "validation_cross_entropy", "validation cross-entropy", VALIDATION, kwargs)
-        nats.set_ylabel("nats a row")
+        style = {**next_style(nats, REFERENCES, curve_kwargs), "label": None}
+        self._draw(nats, where, "objective", {"linestyle": DASHES[TRAINING], **style})
+        self._draw(nats, where, "validation_cross_entropy", style)
         for accuracy in others:
-            self._draw(accuracy, where, "validation_accuracy", "validation accuracy", VALIDATION, kwargs)
+            self._draw(accuracy, where, "validation_accuracy", style)
             accuracy.set_ylabel("validation accuracy")
-        self._mark(where)
-        nats.legend()
-        if self.estimator_name is not None:
-            nats.set_title(self.estimator_name)
-        self.ax_[-1].set_xlabel(x)
+        nats.set_ylabel("nats a row")
+        label_lowest(self.ax_, x)
+        self._mark(where, style["color"])
+        named = self.lines_.get("validation_cross_entropy", self.lines_["objective"])
+        named.set_label(self._label(self.name if name is None else name))
+        self._explain(nats)
+        self.legend_ = draw_legend(nats, REFERENCES, outside=ax is None, in_full=True)
         if x == "iteration":
-            self.ax_[-1].xaxis.get_major_locator().set_params(integer=True)
+            self._count_in_integers()
         return self
 
     def _axes(self, ax: Any) -> Any:
@@ -193,17 +208,36 @@ class LearningCurve:
             raise ValueError(f"ax must be one or two axes, for nats and for the accuracy, got {len(axes)}.")
         return axes
 
-    def _draw(self, ax: Any, where: Any, name: str, label: str, style: dict[str, Any], kwargs: dict[str, Any]) -> None:
+    def _draw(self, ax: Any, where: Any, name: str, style: dict[str, Any]) -> None:
         values = getattr(self, name)
-        if values is None:
-            return
-        marker = {"marker": "o", "markersize": 3.5} if len(where) <= MAX_MARKED else {}
-        (self.lines_[name],) = ax.plot(where, values, **{**style, **marker, "label": label, **kwargs})
+        if values is not None:
+            markers = {"markersize": 4, "markevery": -(-len(where) // MOST_MARKERS)}
+            (self.lines_[name],) = ax.plot(where, values, **{**markers, **style})
 
-    def _mark(self, where: Any) -> None:
+    def _mark(self, where: Any, color: Any) -> None:
         """Mark the iteration that was kept in every panel."""
         if self.best_iteration is None:
             return
         kept = where[self.best_iteration - 1] if self.best_iteration else 0.0
-        for i, ax in enumerate(self.ax_):
-            ax.axvline(kept, zorder=0, **KEPT, **({"label": f"kept: iteration {self.best_iteration}"} if i == 0 else {}))
+        for ax in self.ax_:
+            ax.axvline(kept, zorder=0, color=color, linestyle=DASHES[KEPT], linewidth=1.2)
+
+    def _label(self, name: str | None) -> str:
+        if self.best_iteration is None:
+            return "model" if name is None else name
+        kept = f"iteration\xa0{self.best_iteration}\xa0kept"  # a line does not end within
+        return kept if name is None else f"{name} ({kept})"
+
+    def _explain(self, ax: Any) -> None:
+        """Label each kind of line that is drawn, once for all fits."""
+        drawn = {TRAINING: True, VALIDATION: "validation_cross_entropy" in self.lines_, KEPT: self.best_iteration is not None}
+        for label in REFERENCES:
+            if drawn[label] and label not in ax.get_legend_handles_labels()[1]:
+                ax.plot([], [], color=GREY, linestyle=DASHES[label], linewidth=1.2, label=label)
+
+    def _count_in_integers(self) -> None:
+        ticker = import_optional("matplotlib.ticker", purpose="LearningCurve")
+        for ax in self.ax_:
+            locator = ax.xaxis.get_major_locator()
+            if isinstance(locator, ticker.MaxNLocator):  # not on a logarithmic axis or at ticks of the user's
+                locator.set_params(integer=True)

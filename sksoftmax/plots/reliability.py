@@ -24,7 +24,7 @@ from ..metrics import (
 from ..metrics._inputs import check_predictions
 from ..metrics._options import RandomState, make_generator
 from ._diagram import REFERENCES, draw_diagram, draw_histogram
-from ._drawing import draw_legend, fit_text, label_panels, name_of, next_style, panels, predict, square_layout, width_of
+from ._drawing import draw_legend, label_panels, name_of, next_style, panels, predict, square_layout, title_panel, width_of
 
 MOST_CLASSES = 30
 HISTOGRAM_HEIGHT = 0.2  # of a class's panel
@@ -262,7 +262,7 @@ class ReliabilityDisplay:
             self._draw(panel, k, style, size=4)
             shares = HISTOGRAM_HEIGHT * self.curve.mass[k] / self.curve.mass[k].max()
             self.histograms_.append(draw_histogram(panel, shares, self.curve.edges[k], style))
-            panel.set_title(fit_text(label, width_of(panel), 10), fontsize="medium")
+            title_panel(panel, label, width_of(panel))
         self.legend_ = label_panels(
             self.ax_, REFERENCES, xlabel="probability of the class", ylabel="frequency of the class", own=own
         )
