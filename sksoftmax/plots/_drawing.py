@@ -133,10 +133,10 @@ def fit_text(text: Any, inches: float, font_size: float, max_lines: int = 2) -> 
     return "\n".join(textwrap.wrap(str(text), width, max_lines=max_lines, placeholder=" …")) or str(text)[:width]
 
 
-def title_panel(ax: Any, text: Any, inches: float, font_size: float = 10.0, **options: Any) -> None:
+def title_panel(ax: Any, text: Any, inches: float, font_size: float = 10.0) -> None:
     """Draw a title of at most this width: two lines, or one where no layout makes room for them."""
-    lines = 1 if ax.figure.get_layout_engine() is None else 2
-    ax.set_title(fit_text(text, inches, font_size, lines), fontsize=font_size, **options)
+    fit = shorten if ax.figure.get_layout_engine() is None else fit_text
+    ax.set_title(fit(text, inches, font_size), fontsize=font_size)
 
 
 def shorten(text: Any, inches: float, font_size: float) -> str:

@@ -250,7 +250,7 @@ class MisclassifiedDisplay:
         for panel, image, (predicted, true, *shares) in zip(self.ax_, np.asarray(self.images), captions, strict=True):
             self.images_.append(panel.imshow(image, **{"cmap": "gray_r", **im_kw}))
             names = [shorten(name, (width - 0.2) / 2, FONT_SIZE) for name in (predicted, true)]
-            panel.set_title(f"{' / '.join(names)}\n{' / '.join(shares)}", fontsize=FONT_SIZE)
+            panel.set_title(f"{' / '.join(names)}\n{' / '.join(shares)}", fontsize=FONT_SIZE, pad=3)
             panel.set(xticks=[], yticks=[])
         if ax is None:
             self.ax_[0].figure.suptitle(f"predicted / true class and their probabilities:\n{title}", fontsize="medium")
