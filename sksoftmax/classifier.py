@@ -644,7 +644,8 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 f"{first} the columns of X (sklearn.preprocessing.StandardScaler), or use solver='auto', which needs neither."
             )
         if solution.n_iter >= self.max_iter:
-            return f"{more}, or use a smaller C."
+            scale = ", or scale the columns of X (sklearn.preprocessing.StandardScaler)"
+            return f"{more}{scale if solution.gradient_norm > self.tol else ''}, or use a smaller C."
         return "Use a larger tol, or another solver, or a smaller C."
 
     # -- predicting ----------------------------------------------------------------------------------------------

@@ -268,3 +268,11 @@ def test_converged_is_a_stationary_point(solver, loss, name):
         clf.fit(X, table(name).y)
     assert before[0] - clf.solution_.value <= NATS
     assert np.abs(clf.predict_proba(X) - before[1]).max() <= PROBABILITY
+
+
+def test_what_is_no_matter_of_columns_is_not_cured_by_scaling_them():
+    """A small gradient, and more promised: iterations are missing, and the message says what is left."""
+    _, (message,) = fit("digits", "cross_entropy", "block-lbfgs", max_iter=40)
+    assert "the last step promised to lower the objective by" in message
+    assert "max_iter=40" in message
+    assert "StandardScaler" not in message
