@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import statistics
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from _competitors import Run
+
+if TYPE_CHECKING:
+    from _competitors import Run
 
 GAPS = (1e-3, 1e-6)
 MAX_POINTS = 200

@@ -111,19 +111,23 @@ def table(outcomes: list[Outcome], y: NDArray) -> str:
 # %%
 # Reliability
 # -----------
-# On the diagonal probabilities are what they say; the band is what chance allows.
+# On the diagonal probabilities are what they say; the wide bars are what chance allows.
 
 
 def draw(outcomes: list[Outcome], y: NDArray, output: Path) -> None:
     """Save reliability diagrams, a column a classifier: before above, after below."""
     plt = import_optional("matplotlib.pyplot", purpose="The picture")
-    figure, axes = plt.subplots(2, len(outcomes), figsize=(3.4 * len(outcomes), 7), layout="constrained")
+    figure, axes = plt.subplots(
+        2, len(outcomes), figsize=(3.4 * len(outcomes), 7), sharex=True, sharey=True, layout="constrained"
+    )
     for column, outcome in zip(axes.T, outcomes, strict=True):
         for axis, proba, name in (
-            (column[0], outcome.before, outcome.name),
+            (column[0], outcome.before, "before"),
             (column[1], outcome.after, f"temperature {outcome.temperature:.2f}"),
         ):
             ReliabilityDisplay.from_predictions(y, proba, labels=outcome.classes, random_state=0, name=name, ax=axis)
+            axis.label_outer()
+        column[0].set_title(outcome.name)
     figure.savefig(output, dpi=120)
     print(f"Saved {output}")
 

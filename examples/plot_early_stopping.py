@@ -138,6 +138,7 @@ MARKERS = ["o", "s", "^"]
 
 def draw(outcomes: list[Outcome], output: Path) -> None:
     plt = import_optional("matplotlib.pyplot", purpose="The picture")
+    ticker = import_optional("matplotlib.ticker", purpose="The picture")
     figure, axes = plt.subplots(2, 2, figsize=(10, 7.5), layout="constrained")
     names = list(dict.fromkeys(outcome.name for outcome in outcomes))
     for name, colour, marker in zip(names, COLOURS, MARKERS, strict=True):
@@ -147,13 +148,17 @@ def draw(outcomes: list[Outcome], output: Path) -> None:
         axes[0, 1].plot(n_rows, [outcome.seconds for outcome in own], color=colour, marker=marker, label=name)
     axes[0, 0].set(xscale="log", yscale="log", xlabel="rows to learn from", ylabel="test cross-entropy (nats)")
     axes[0, 1].set(xscale="log", yscale="log", xlabel="rows to learn from", ylabel="seconds to choose and fit")
+    axes[0, 0].yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes[0, 0].yaxis.set_major_formatter("{x:g}")
+    axes[0, 0].yaxis.minorticks_off()
     for ax in axes[0]:
         ax.set_xticks(n_rows, [f"{n:,}" for n in n_rows])
         ax.xaxis.minorticks_off()
     axes[0, 0].legend()
-    for ax, outcome in zip(axes[1], outcomes[-3:], strict=False):
-        LearningCurve.from_estimator(outcome.model, ax=ax, name=outcome.name)
-        ax.set_title(f"{outcome.n_rows:,} rows")
+    for ax, outcome, colour, marker in zip(axes[1], outcomes[-3:], COLOURS, MARKERS, strict=False):
+        style = {"color": colour, "marker": marker}
+        LearningCurve.from_estimator(outcome.model, ax=ax, name=outcome.name, curve_kwargs=style)
+        ax.set_title(f"A fit to {outcome.n_rows:,} rows")
     figure.savefig(output, dpi=120)
     print(f"Saved {output}")
 

@@ -167,9 +167,14 @@ def tell_looks(promised: NDArray, kept: NDArray) -> None:
 
 def draw(table: list[tuple[float, float, float, float]], promised: NDArray, kept: NDArray, output: Path) -> None:
     plt = import_optional("matplotlib.pyplot", purpose="The picture")
+    ticker = import_optional("matplotlib.ticker", purpose="The picture")
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     C, loss, accuracy, error = np.array(table).T
     left.set(xscale="log", yscale="log", xlabel="C", ylabel="cross-entropy on the folds, nats")
+    figure.get_layout_engine().set(wspace=0.06)
+    left.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    left.yaxis.set_major_formatter("{x:g}")
+    left.yaxis.minorticks_off()
     left.set_title("Selection on validation folds")
     (first,) = left.plot(C, loss, "o-", color="#0072B2")
     twin = left.twinx()
@@ -180,7 +185,14 @@ def draw(table: list[tuple[float, float, float, float]], promised: NDArray, kept
     right.plot(n, promised, color="#D55E00", label=f"on the {N_LOOKED_AT} rows that chose it")
     right.plot(n, kept, color="#0072B2", label="on other rows")
     right.fill_between(n, kept, promised, color="#D55E00", alpha=0.15)
-    right.set(xscale="log", xlabel="models tried", ylabel="accuracy of the best", title="A test set used for selection")
+    right.set(
+        xscale="log",
+        xticks=[1, 10, 100],
+        xticklabels=["1", "10", "100"],
+        xlabel="models tried",
+        ylabel="accuracy of the best",
+        title="A test set used for selection",
+    )
     right.legend(loc="upper left")
     figure.savefig(output, dpi=120)
     print(f"\nSaved {output}")

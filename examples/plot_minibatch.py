@@ -17,6 +17,7 @@ import numpy as np
 from _fashion_mnist import load_fashion_mnist
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.plots import LearningCurve
 from sksoftmax.solvers import SGD
 
 
@@ -38,16 +39,8 @@ def main(output: str | None) -> None:
         )
     print(f"accuracy on 10,000 test images: {clf.score(X_test, test_labels):.3f}")
     if output is not None and find_spec("matplotlib"):
-        import matplotlib.pyplot as plt
-
-        history = clf.solution_.history
-        seconds = [each.seconds for each in history]
-        plt.plot(seconds, [each.value for each in history], label="training")
-        plt.plot(seconds, [each.validation_cross_entropy for each in history], label="held out")
-        plt.xlabel("seconds")
-        plt.ylabel("cross-entropy (nats)")
-        plt.legend()
-        plt.savefig(output)
+        display = LearningCurve.from_estimator(clf, x="seconds", name="SGD, 256 images a step")
+        display.figure_.savefig(output, dpi=120)
 
 
 if __name__ == "__main__":
