@@ -199,8 +199,8 @@ def _shares(targets: Targets) -> list[NDArray[np.float64]]:
     if targets.labels is not None:
         return [(targets.labels == k).astype(np.float64) for k in classes]
     assert targets.proba is not None
-    mass = targets.proba.sum(axis=1, dtype=np.float64)
-    return [targets.proba[:, k] / mass for k in classes]
+    total = targets.proba.sum(axis=1, dtype=np.float64)
+    return [targets.proba[:, k] / total for k in classes]
 
 
 def _fit_platt(

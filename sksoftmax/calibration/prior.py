@@ -82,7 +82,7 @@ class PriorCorrection(Calibrator):
         before = dict(self.__dict__)
         try:
             super().fit(logits, y, sample_weight, classes=classes)
-            self.log_weight_ = self._log_weight(self.__dict__.pop("_mass"))
+            self.log_weight_ = self._log_weight(self.__dict__.pop("_class_weight_sums"))
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -91,12 +91,12 @@ class PriorCorrection(Calibrator):
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         if targets.labels is not None:
-            return {"_mass": np.bincount(targets.labels, targets.weight, minlength=targets.n_classes)}
-        return {"_mass": targets.weight @ np.asarray(targets.proba)}
+            return {"_class_weight_sums": np.bincount(targets.labels, targets.weight, minlength=targets.n_classes)}
+        return {"_class_weight_sums": targets.weight @ np.asarray(targets.proba)}
 
-    def _log_weight(self, mass: NDArray[np.float64]) -> NDArray[np.float64]:
-        each = np.arange(len(mass), dtype=np.int32)
-        weight = np.asarray(weigh_classes(self.classes_, mass, self.class_weight, labels=each))
+    def _log_weight(self, class_weight_sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        labels = np.arange(len(class_weight_sums), dtype=np.int32)  # a row a class
+        weight = np.asarray(weigh_classes(self.classes_, class_weight_sums, self.class_weight, labels=labels))
         if not np.all(weight > 0):
             lacking = self.classes_[np.flatnonzero(weight == 0)[0]]
             raise ValueError(f"class_weight={self.class_weight!r} gives class {lacking!r} no weight: it cannot be taken back.")

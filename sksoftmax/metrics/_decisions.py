@@ -40,36 +40,36 @@ class Decisions:
     target: NDArray | None
     weight: NDArray[np.float64]
 
-    def hits(self) -> NDArray[np.float64]:
-        """Return each row's probability of being right, zero or one for labels."""
+    def correct(self) -> NDArray[np.float64]:
+        """Return the target's probability of each row's decided class: zero or one for labels."""
         if self.labels is not None:
             return (self.labels == self.decided).astype(np.float64)
         assert self.target is not None
         return self.target[np.arange(len(self.decided)), self.decided].astype(np.float64)
 
-    def by_class(self) -> tuple[NDArray, NDArray, NDArray]:
-        """Return for each class the weight of right decisions for it, of its rows, and of all decisions for it."""
+    def class_counts(self) -> tuple[NDArray, NDArray, NDArray]:
+        """Return the weighted numbers of true positives, of rows (support) and of decisions (predicted) of each class."""
         n_classes = len(self.classes)
-        right = np.bincount(self.decided, self.weight * self.hits(), minlength=n_classes)
-        decided = np.bincount(self.decided, self.weight, minlength=n_classes)
+        true_positives = np.bincount(self.decided, self.weight * self.correct(), minlength=n_classes)
+        predicted = np.bincount(self.decided, self.weight, minlength=n_classes)
         if self.labels is not None:
-            return right, np.bincount(self.labels, self.weight, minlength=n_classes), decided
+            return true_positives, np.bincount(self.labels, self.weight, minlength=n_classes), predicted
         assert self.target is not None
-        return right, self.weight @ self.target, decided
+        return true_positives, self.weight @ self.target, predicted
 
-    def confusion(self) -> NDArray[np.float64]:
-        """Return the weight of each pair of a true class, a row, and a decided one, a column; all together one."""
+    def confusion_matrix(self) -> NDArray[np.float64]:
+        """Return the weight of each pair of a true class (row) and a decided class (column), summing to one."""
         n_classes = len(self.classes)
         if self.labels is not None:
             pairs = self.labels * np.int64(n_classes) + self.decided
-            mass = np.bincount(pairs, self.weight, minlength=n_classes**2).astype(np.float64, copy=False)
-            return mass.reshape(n_classes, n_classes)
+            cells = np.bincount(pairs, self.weight, minlength=n_classes**2).astype(np.float64, copy=False)
+            return cells.reshape(n_classes, n_classes)
         assert self.target is not None
-        joint = np.zeros((n_classes, n_classes))
+        matrix = np.zeros((n_classes, n_classes))
         for column in range(n_classes):
             rows = self.decided == column
-            joint[:, column] = self.weight[rows] @ self.target[rows]
-        return joint
+            matrix[:, column] = self.weight[rows] @ self.target[rows]
+        return matrix
 
 
 def check_decisions(

@@ -57,8 +57,8 @@ class Predictions:
         """Number of classes, and of columns."""
         return self.proba.shape[1]
 
-    def of_truth(self, values: NDArray) -> NDArray[np.float64]:
-        """Return each row's value at its label, or the mean of its values under its row of class probabilities.
+    def at_target(self, values: NDArray) -> NDArray[np.float64]:
+        """Return each row's value at its label, or its values' mean under its target distribution.
 
         Parameters
         ----------
@@ -66,21 +66,21 @@ class Predictions:
 
         Returns
         -------
-        at_truth : ndarray of shape (n_rows,), float64
+        at_target : ndarray of shape (n_rows,), float64
         """
         if self.labels is not None:
             return values[np.arange(self.n_rows), self.labels].astype(np.float64)
-        at_truth = np.empty(self.n_rows)
-        kernels.row_products(values, self.target, at_truth)
-        return at_truth
+        at_target = np.empty(self.n_rows)
+        kernels.row_products(values, self.target, at_target)
+        return at_target
 
-    def mass(self) -> NDArray[np.float64]:
-        """Return the weight of each class, (n_classes,), summing to one."""
+    def class_weight_sums(self) -> NDArray[np.float64]:
+        """Return the sum of the weights of each class's rows, (n_classes,), normalised to one: the class frequencies."""
         if self.labels is not None:
             return np.bincount(self.labels, self.weight, minlength=self.n_classes).astype(np.float64, copy=False)
         assert self.target is not None
-        mass: NDArray[np.float64] = self.weight @ self.target
-        return mass / mass.sum()
+        sums: NDArray[np.float64] = self.weight @ self.target
+        return sums / sums.sum()
 
 
 def mean_share(weight: NDArray[np.float64], shares: NDArray[np.float64]) -> float:

@@ -19,26 +19,26 @@ from ._inputs import Predictions, check_predictions
 from ._options import check_count, check_option
 
 STRATEGIES = ("uniform", "quantile")
-# Cumulated weights carry rounding errors; a quantile is not meant to hang on them.
+# Tolerance for the rounding errors of cumulated weights, so that quantiles do not depend on them.
 WEIGHT_TOLERANCE = 1e-10
 
 Kind = Literal["top_label", "class_wise"]
 
 
-def _l1(gap: NDArray, mass: NDArray) -> float:
-    return float(np.sum(mass * np.abs(gap)))
+def _l1(gap: NDArray, weight: NDArray) -> float:
+    return float(np.sum(weight * np.abs(gap)))
 
 
-def _l2(gap: NDArray, mass: NDArray) -> float:
-    return float(np.sqrt(np.sum(mass * gap**2)))
+def _l2(gap: NDArray, weight: NDArray) -> float:
+    return float(np.sqrt(np.sum(weight * gap**2)))
 
 
-def _max(gap: NDArray, mass: NDArray) -> float:
+def _max(gap: NDArray, weight: NDArray) -> float:
     return float(np.max(np.abs(gap)))
 
 
 NORMS: dict[str, Callable[[NDArray, NDArray], float]] = {"l1": _l1, "l2": _l2, "max": _max}
-"""Norm of the gaps of all bins of all columns, whose masses sum to one; empty bins have gap and mass zero."""
+"""Norm of the gaps (mean probability minus frequency) of all bins of all columns, whose weights sum to one; 0 in empty bins."""
 
 
 def expected_calibration_error(
@@ -210,7 +210,7 @@ def reliability_curve(
 
 
 class BinnedError:
-    """The error of given probabilities as a function of what happened: bins and all that depends on them are found once."""
+    """The error as a function of the outcomes: bins, and what depends on probabilities and weights alone, are computed once."""
 
     def __init__(self, events: Events, *, strategy: str, n_bins: int, norm: str, debiased: bool) -> None:
         self.events, self.norm, self.debiased = events, norm, debiased
@@ -241,32 +241,31 @@ class BinnedError:
         return cls(events, strategy=strategy, n_bins=int(n_bins), norm=norm, debiased=debiased)
 
     def __call__(self, events: Events) -> float:
-        """Return the error where the events have these outcomes; their probabilities and weights are not looked at."""
-        happened = self.target_sum(events)
-        full = self.mass > 0
-        gap = np.divide(self.proba_sum - happened, self.mass, out=np.zeros_like(self.mass), where=full)
-        mass = self.mass / len(self.mass)
+        """Return the error for the outcomes of ``events``, whose probabilities and weights must be those of the constructor."""
+        target_sum = self.target_sum(events)
+        gap = np.divide(self.proba_sum - target_sum, self.mass, out=np.zeros_like(self.mass), where=self.mass > 0)
+        weight = self.mass / len(self.mass)
         if not self.debiased:
-            return NORMS[self.norm](gap, mass)
-        chance, known = self._chance(events, happened)
-        return float(np.sqrt(max(0.0, np.sum(mass * (gap**2 - chance), where=known))))
+            return NORMS[self.norm](gap, weight)
+        variance, defined = self._frequency_variance(events, target_sum)
+        return float(np.sqrt(max(0.0, np.sum(weight * (gap**2 - variance), where=defined))))
 
-    def _chance(self, events: Events, happened: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
-        """Return the variance that each bin's frequency has by chance, and whether the bin's rows tell it."""
-        squares = happened if events.target is None else self._sums(events.target**2, events.weight)[1]
+    def _frequency_variance(self, events: Events, target_sum: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+        """Return the estimated sampling variance of each bin's frequency, and where it is defined: in bins of several rows."""
+        squares = target_sum if events.target is None else self._sums(events.target**2, events.weight)[1]
         with np.errstate(invalid="ignore"):
-            spread = squares / self.mass - (happened / self.mass) ** 2
+            spread = squares / self.mass - (target_sum / self.mass) ** 2
             share = self.squared_mass / self.mass**2  # one over the effective number of rows
-        known = share < 1 - WEIGHT_TOLERANCE  # not where it is NaN, either
-        return np.divide(spread * share, 1 - share, out=np.zeros_like(share), where=known), known
+        defined = share < 1 - WEIGHT_TOLERANCE  # False where NaN
+        return np.divide(spread * share, 1 - share, out=np.zeros_like(share), where=defined), defined
 
     def target_sum(self, events: Events) -> NDArray[np.float64]:
-        """Return each bin's weight of what happened, (n_columns, n_bins)."""
+        """Return the weighted sum of the outcomes in each bin, (n_columns, n_bins)."""
         if events.target is not None:
             return self._sums(events.target, events.weight)[1]
-        hits = np.zeros_like(self.mass)
-        kernels.bin_hits(events.proba, events.labels, events.weight, self.edges, self._even, hits)
-        return hits
+        sums = np.zeros_like(self.mass)
+        kernels.bin_hits(events.proba, events.labels, events.weight, self.edges, self._even, sums)
+        return sums
 
     def _sums(self, values: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:
         """Return each bin's weight, and its weighted sum of values, (n_columns, n_bins)."""

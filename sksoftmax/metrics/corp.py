@@ -125,10 +125,10 @@ def _parts(
     p: Vector, t: Vector, weight: Vector, score: Callable[[Vector, Vector, Vector], float]
 ) -> tuple[float, float, float, float]:
     """Return total, miscalibration, discrimination and uncertainty of one event."""
-    place = np.unique(p, return_inverse=True)[1]
-    mass = np.bincount(place, weight)
-    share = np.bincount(place, weight * t) / mass
-    recalibrated = np.clip(isotonic_regression(share, sample_weight=mass, y_min=0, y_max=1), 0, 1)[place]
+    group = np.unique(p, return_inverse=True)[1]  # of equal predictions
+    group_weight = np.bincount(group, weight)
+    frequencies = np.bincount(group, weight * t) / group_weight
+    recalibrated = np.clip(isotonic_regression(frequencies, sample_weight=group_weight, y_min=0, y_max=1), 0, 1)[group]
     frequency = np.full(len(p), np.clip(weight @ t, 0, 1))
     total, best, constant = score(p, t, weight), score(recalibrated, t, weight), score(frequency, t, weight)
     return total, max(total - best, 0.0), max(constant - best, 0.0), constant

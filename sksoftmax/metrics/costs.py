@@ -209,9 +209,9 @@ def accuracy_coverage_curve(
     (array([0.5 , 0.75, 1.  ]), array([1.  , 1.  , 0.75]), array([0.9, 0.7, 0.6]))
     """
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
-    mass, hits, threshold = _by_confidence(given)
-    coverage = np.cumsum(mass)
-    return AccuracyCoverage(np.minimum(coverage / coverage[-1], 1.0), np.cumsum(hits) / coverage, threshold)
+    weight, correct, threshold = _group_by_confidence(given)
+    coverage = np.cumsum(weight)
+    return AccuracyCoverage(np.minimum(coverage / coverage[-1], 1.0), np.cumsum(correct) / coverage, threshold)
 
 
 def aurc_loss(
@@ -258,12 +258,13 @@ def aurc_loss(
     0.5
     """
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
-    mass, hits, _ = _by_confidence(given)
-    errors = np.maximum(mass - hits, 0.0)
-    after = np.cumsum(mass)
+    weight, correct, _ = _group_by_confidence(given)
+    errors = np.maximum(weight - correct, 0.0)
+    after = np.cumsum(weight)
     before, errors_before = np.append(0.0, after[:-1]), np.append(0.0, np.cumsum(errors)[:-1])
-    # Within a group of equal confidence errors grow linearly: (e0 + (c - c0) e / m) / c integrates to this.
-    rate = errors / mass
+    # Within a group of equal confidence (weight w, errors e) errors grow linearly from e0 at coverage c0. The integral of
+    # (e0 + (c - c0) e / w) / c from c0 to c0 + w is e + (e0 - c0 e / w) log(1 + w / c0).
+    rate = errors / weight
     with np.errstate(over="ignore"):
         growth = after[1:] / before[1:]
     growth = np.where(growth < np.inf, np.log(growth), np.log(after[1:]) - np.log(before[1:]))
@@ -271,13 +272,13 @@ def aurc_loss(
     return float(errors.sum() + grown.sum())
 
 
-def _by_confidence(given: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return weight, weight of right decisions and confidence of each group of equal confidence, the highest first."""
+def _group_by_confidence(given: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return weight, weight of correct decisions and confidence of each group of equal confidence, in descending order."""
     decided = given.proba.argmax(axis=1)
     rows = np.arange(given.n_rows)
     confidence = given.proba[rows, decided].astype(np.float64)
-    right = (given.labels == decided) if given.target is None else given.target[rows, decided]
+    correct = (given.labels == decided) if given.target is None else given.target[rows, decided]
     order = np.argsort(-confidence, kind="stable")
     starts = np.flatnonzero(np.diff(confidence[order], prepend=np.inf))
-    mass = np.add.reduceat(given.weight[order], starts)
-    return mass, np.add.reduceat((given.weight * right)[order], starts), confidence[order][starts]
+    weight = np.add.reduceat(given.weight[order], starts)
+    return weight, np.add.reduceat((given.weight * correct)[order], starts), confidence[order][starts]

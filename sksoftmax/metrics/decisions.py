@@ -59,7 +59,7 @@ def accuracy_score(
     0.5
     """
     given = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight)
-    return mean_share(given.weight, given.hits())
+    return mean_share(given.weight, given.correct())
 
 
 def balanced_accuracy_score(
@@ -128,8 +128,8 @@ def recall_per_class(
     >>> recall_per_class([0, 0, 1, 1, 2], [0, 1, 1, 1, 0])
     array([0.5, 1. , 0. ])
     """
-    right, occurs, _ = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).by_class()
-    return _shares(right, occurs)
+    true_positives, support, _ = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).class_counts()
+    return _ratios(true_positives, support)
 
 
 def precision_per_class(
@@ -162,8 +162,8 @@ def precision_per_class(
     >>> precision_per_class([0, 0, 1, 1, 2], [0, 1, 1, 1, 0]).round(3)
     array([0.5  , 0.667,   nan])
     """
-    right, _, decided = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).by_class()
-    return _shares(right, decided)
+    true_positives, _, predicted = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).class_counts()
+    return _ratios(true_positives, predicted)
 
 
 def macro_precision_score(
@@ -198,11 +198,13 @@ def macro_precision_score(
     >>> round(macro_precision_score([0, 0, 1, 1, 2], [0, 1, 1, 1, 0]), 4)
     0.3889
     """
-    right, occurs, decided = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).by_class()
-    return float(np.nan_to_num(_shares(right, decided))[(decided > 0) | (occurs > 0)].mean())
+    true_positives, support, predicted = check_decisions(
+        y_true, y_pred, labels=labels, sample_weight=sample_weight
+    ).class_counts()
+    return float(np.nan_to_num(_ratios(true_positives, predicted))[(predicted > 0) | (support > 0)].mean())
 
 
-def _shares(hits: NDArray[np.float64], mass: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return hits / mass, NaN where there is no mass."""
-    # Sums in another order may differ by a rounding error.
-    return np.minimum(np.divide(hits, mass, out=np.full(len(mass), np.nan), where=mass > 0), 1.0)
+def _ratios(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return part / whole, NaN where whole is zero."""
+    # The two are summed in different orders and may differ by a rounding error.
+    return np.minimum(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0), 1.0)

@@ -226,16 +226,16 @@ def decompose_brier_score(
 
 def _parts_of_class(p: NDArray, t: NDArray, weight: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:
     bins = np.minimum((p * n_bins).astype(np.int64), n_bins - 1)
-    mass = np.bincount(bins, weight, minlength=n_bins)
-    held = np.maximum(mass, np.finfo(float).tiny)
-    promised, happened = (np.bincount(bins, weight * values, minlength=n_bins) / held for values in (p, t))
+    bin_weight = np.bincount(bins, weight, minlength=n_bins)
+    divisor = np.maximum(bin_weight, np.finfo(float).tiny)  # empty bins have means of zero and do not count
+    mean_proba, frequency = (np.bincount(bins, weight * values, minlength=n_bins) / divisor for values in (p, t))
     overall = weight @ t
-    apart = p - promised[bins]
+    deviation = p - mean_proba[bins]
     return np.array(
         [
-            mass @ (promised - happened) ** 2,
-            mass @ (happened - overall) ** 2,
+            bin_weight @ (mean_proba - frequency) ** 2,
+            bin_weight @ (frequency - overall) ** 2,
             overall * (1 - overall),
-            weight @ (apart**2 - 2 * apart * (t - happened[bins])),
+            weight @ (deviation**2 - 2 * deviation * (t - frequency[bins])),
         ]
     )

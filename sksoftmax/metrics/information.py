@@ -231,11 +231,11 @@ def code_length_loss(
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
     with np.errstate(divide="ignore"):
         if given.target is None:
-            return float(given.weight @ np.ceil(0.0 - np.log2(np.maximum(given.of_truth(given.proba), floor))))
+            return float(given.weight @ np.ceil(0.0 - np.log2(np.maximum(given.at_target(given.proba), floor))))
         lengths = np.ceil(0.0 - np.log2(np.maximum(given.proba, floor, dtype=np.float64)))
     # A class without a share needs no code word.
     lengths[given.target == 0] = 0.0
-    return float(given.weight @ given.of_truth(lengths))
+    return float(given.weight @ given.at_target(lengths))
 
 
 def mutual_information_score(
@@ -288,9 +288,9 @@ def mutual_information_score(
     >>> mutual_information_score([0, 0, 1, 1], [0, 1, 0, 1], unit="bits")
     0.0
     """
-    joint = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).confusion()
+    joint = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).confusion_matrix()
     rows, columns = np.nonzero(joint)
-    mass = joint[rows, columns]
+    cells = joint[rows, columns]
     # One after the other: the product of two small shares may be zero.
-    ratio = mass / joint.sum(axis=1)[rows] / joint.sum(axis=0)[columns]
-    return in_unit(max(float(mass @ np.log(ratio)), 0.0), unit)
+    ratio = cells / joint.sum(axis=1)[rows] / joint.sum(axis=0)[columns]
+    return in_unit(max(float(cells @ np.log(ratio)), 0.0), unit)

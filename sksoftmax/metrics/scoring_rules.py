@@ -98,7 +98,7 @@ def cross_entropy(given: Predictions, from_logits: bool, floor: float) -> float:
 def _losses_of_proba(given: Predictions, floor: float) -> NDArray[np.float64]:
     if given.target is None:
         with np.errstate(divide="ignore"):
-            return 0.0 - np.log(np.maximum(given.of_truth(given.proba), floor))
+            return 0.0 - np.log(np.maximum(given.at_target(given.proba), floor))
     losses = np.empty(given.n_rows)
     kernels.cross_entropies(given.proba, given.target, floor, losses)
     return losses
@@ -182,7 +182,7 @@ def brier(given: Predictions) -> float:
         kernels.squared_distances(proba, given.labels, distances)
     else:
         kernels.row_products(proba, proba, distances)
-        distances += 1 - 2 * given.of_truth(proba)
+        distances += 1 - 2 * given.at_target(proba)
     return float(given.weight @ distances)
 
 
@@ -230,4 +230,4 @@ def spherical(given: Predictions) -> float:
     """Return the spherical score of what ``check_predictions`` has returned."""
     squares = np.empty(given.n_rows)
     kernels.row_products(given.proba, given.proba, squares)
-    return mean_share(given.weight, given.of_truth(given.proba) / np.sqrt(squares))
+    return mean_share(given.weight, given.at_target(given.proba) / np.sqrt(squares))

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from ._inputs import Predictions, check_predictions
 from .scoring_rules import brier, cross_entropy, spherical
 
-# A loss that is this small is a rounding error.
-_NOTHING = 1e-12
+# A loss below this is a rounding error.
+_ZERO_LOSS = 1e-12
 
 
 def d2_cross_entropy_score(
@@ -65,13 +65,13 @@ def d2_cross_entropy_score(
     """
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight, from_logits=from_logits)
     loss = cross_entropy(given, from_logits, floor)
-    mass, constant = given.mass(), _check_prior(given, prior)
-    occurs = mass > 0
+    frequencies, constant = given.class_weight_sums(), _check_prior(given, prior)
+    occurs = frequencies > 0
     least = np.maximum(constant[occurs], floor)
     if not least.all():
         name = given.classes[occurs].tolist()[least.argmin()]
         raise ValueError(f"prior is 0 for {name!r}, which occurs in y_true: its cross-entropy is infinite.")
-    return _share_saved(loss, float(0.0 - mass[occurs] @ np.log(least)))
+    return _skill(loss, float(0.0 - frequencies[occurs] @ np.log(least)))
 
 
 def d2_brier_score(
@@ -112,8 +112,8 @@ def d2_brier_score(
     0.96
     """
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
-    mass, constant = given.mass(), _check_prior(given, prior)
-    return _share_saved(brier(given), float(constant @ constant - 2 * mass @ constant + 1))
+    frequencies, constant = given.class_weight_sums(), _check_prior(given, prior)
+    return _skill(brier(given), float(constant @ constant - 2 * frequencies @ constant + 1))
 
 
 def d2_spherical_score(
@@ -154,20 +154,20 @@ def d2_spherical_score(
     0.979
     """
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
-    mass, constant = given.mass(), _check_prior(given, prior)
-    return _share_saved(1 - spherical(given), float(1 - mass @ constant / np.linalg.norm(constant)))
+    frequencies, constant = given.class_weight_sums(), _check_prior(given, prior)
+    return _skill(1 - spherical(given), float(1 - frequencies @ constant / np.linalg.norm(constant)))
 
 
 def _check_prior(given: Predictions, prior: ArrayLike | None) -> NDArray[np.float64]:
     if prior is None:
-        return given.mass()
+        return given.class_weight_sums()
     constant = np.asarray(prior, dtype=np.float64)
     if constant.shape != (given.n_classes,) or not (constant >= 0).all() or not abs(constant.sum() - 1) <= 1e-4:
         raise ValueError(f"prior must be {given.n_classes} probabilities that sum to 1, got {constant.tolist()}.")
     return constant
 
 
-def _share_saved(loss: float, loss_of_prior: float) -> float:
-    if loss_of_prior > _NOTHING:
-        return 1 - loss / loss_of_prior
-    return float(loss <= _NOTHING)
+def _skill(loss: float, prior_loss: float) -> float:
+    if prior_loss > _ZERO_LOSS:
+        return 1 - loss / prior_loss
+    return float(loss <= _ZERO_LOSS)

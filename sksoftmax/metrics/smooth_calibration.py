@@ -162,7 +162,7 @@ def smooth_reliability_curve(
     widths = np.empty(len(residuals))
     widths[:] = [max(_fixed_point(row), MIN_CURVE_BANDWIDTH) for row in residuals] if bandwidth is None else bandwidth
     proba = (np.arange(N_CELLS) + 0.5) / N_CELLS
-    density = np.array([_smooth(*pair) for pair in zip(error.mass(), widths, strict=True)]) * N_CELLS
+    density = np.array([_smooth(*pair) for pair in zip(error.cell_weights(), widths, strict=True)]) * N_CELLS
     residual = np.array([_smooth(*pair) for pair in zip(residuals, widths, strict=True)]) * N_CELLS
     seen = density > MIN_DENSITY
     prob_true = proba + np.divide(residual, density, out=np.full_like(residual, np.nan), where=seen)
@@ -170,11 +170,11 @@ def smooth_reliability_curve(
 
 
 class SmoothError:
-    """The error of given probabilities as a function of what happened: what is promised is put on the grid once."""
+    """The error as a function of the outcomes: what depends on probabilities and weights alone is computed once."""
 
     def __init__(self, events: Events) -> None:
         self.events = events
-        self._promised = self._on_grid(events.proba)
+        self._proba_on_grid = self._on_grid(events.proba)
 
     @classmethod
     def of(cls, predictions: Predictions, *, kind: str = "top_label") -> SmoothError:
@@ -182,20 +182,20 @@ class SmoothError:
         return cls(make_events(kind, predictions.proba, predictions.weight, predictions.labels, predictions.target))
 
     def __call__(self, events: Events) -> float:
-        """Return the error where the events have these outcomes; their probabilities and weights are not looked at."""
+        """Return the error for the outcomes of ``events``, whose probabilities and weights must be those of the constructor."""
         return float(np.mean([_fixed_point(residual) for residual in self.residuals(events)]))
 
     def residuals(self, events: Events) -> NDArray[np.float64]:
-        """Return what happened less what was promised, in each cell of each column, (n_columns, N_CELLS)."""
+        """Return the weighted sum of outcome minus probability in each cell of each column, (n_columns, N_CELLS)."""
         if events.target is not None:
-            return self._on_grid(events.target) - self._promised
+            return self._on_grid(events.target) - self._proba_on_grid
         assert events.labels is not None
         rows = np.flatnonzero(events.labels >= 0)
         columns = events.labels[rows]
         weight = self.events.weight[rows]
-        return _put_on_grid(self.events.proba[rows, columns], columns, weight, len(self._promised)) - self._promised
+        return _put_on_grid(self.events.proba[rows, columns], columns, weight, len(self._proba_on_grid)) - self._proba_on_grid
 
-    def mass(self) -> NDArray[np.float64]:
+    def cell_weights(self) -> NDArray[np.float64]:
         """Return the weight in each cell of each column, (n_columns, N_CELLS)."""
         return self._on_grid(np.ones_like(self.events.proba))
 
@@ -228,7 +228,7 @@ def _smooth(values: NDArray, bandwidth: float) -> NDArray[np.float64]:
 
 
 def _fixed_point(residual: NDArray) -> float:
-    """Return the bandwidth that equals the mass of the residuals smoothed by it, unsigned: it falls as the bandwidth grows."""
+    """Return the σ for which smECE_σ = σ: the smoothed residuals' sum of absolute values falls as the bandwidth grows."""
     spectrum = dct(residual, norm="ortho")
 
     def excess(bandwidth: float) -> float:
