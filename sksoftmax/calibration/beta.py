@@ -16,8 +16,8 @@ from ..losses import Targets
 from ._base import Calibrator
 from ._sigmoid import difference, finite_line, fit_sigmoid, log_sigmoid
 
-FACES: tuple[list[int], ...] = ([0, 1], [0], [1], [])
-"""Which of a and b are free, the others zero."""
+ACTIVE_SETS: tuple[list[int], ...] = ([0, 1], [0], [1], [])
+"""Candidate sets of free coefficients among a and b; the others are held at zero."""
 
 
 class BetaCalibration(Calibrator):
@@ -81,7 +81,7 @@ class BetaCalibration(Calibrator):
             warnings.warn(f"Beta calibration: {message} by {smoothing:.3g}.", ConvergenceWarning, stacklevel=4)
         columns = _columns(logit)
         best = None
-        for free in FACES:
+        for free in ACTIVE_SETS:
             coef, intercept, loss = fit_sigmoid(columns[:, free], share, weight)
             if np.all(coef >= 0) and (best is None or loss < best[0]):
                 both = np.zeros(2)
