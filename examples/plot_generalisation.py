@@ -1,14 +1,14 @@
 """
-A figure to believe: validation folds, one look at the test set, an interval
-============================================================================
+Estimating generalisation: cross-validation, a single use of the test set, intervals
+====================================================================================
 
-What a model does on rows that it has not seen is told by rows that it has not seen, nor its maker. Four questions on images of
-digits:
+Performance on new rows is estimated on rows that took part neither in the fit nor in the choice of the model. Four questions on
+images of digits:
 
 * how is a penalty chosen, and why by cross-entropy rather than by accuracy?
 * what does accuracy hide where one class is rare?
-* how wide is the interval around a figure of a few hundred test rows?
-* what is left of a test set that has been asked a hundred times?
+* how wide is the confidence interval from a few hundred test rows?
+* how biased is a test set that was used for a hundred comparisons?
 """
 
 from __future__ import annotations
@@ -126,11 +126,11 @@ def intervals(y: NDArray, proba: NDArray) -> None:
 
 
 # %%
-# A test set that is asked a hundred times
-# ----------------------------------------
+# A test set used for a hundred comparisons
+# -----------------------------------------
 # A hundred models, each of which sees other pixels. The one with the best accuracy on 200 test rows is kept, and its accuracy
-# on the remaining rows, which had no part in the choice, tells what it is worth. The more models have been tried, the more the
-# test figure promises and the less of it is kept: the test set has become part of the training. Averages of 500 draws.
+# on the remaining rows, which had no part in the choice, is unbiased. The more models are compared, the larger the accuracy on
+# the rows of the choice and its bias: these rows have become part of the training. Averages of 500 draws.
 
 N_MODELS, N_LOOKED_AT, N_DRAWS = 100, 200, 500
 

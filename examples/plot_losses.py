@@ -192,7 +192,7 @@ def table(outcomes: list[Outcome]) -> str:
 #   a third; balanced class weights go a part of the way. Focal loss and margins, which do not know which class is rare, change
 #   nothing beyond the error. Logit adjustment changes the intercept alone: what was learned by cross-entropy could be adjusted
 #   afterwards.
-# * In any light: cosines do not notice, their figures are the same as above. The others lose: after a temperature cosines have
+# * In any light: cosines do not change, their values are the same as above. The others lose: after a temperature cosines have
 #   the lowest cross-entropy, 0.14 against 0.17, having had the highest where brightness did tell something. Their margin, made
 #   for embeddings of faces, helps in neither case.
 

@@ -20,9 +20,9 @@ from .kernels.losses import cross_entropy as cross_entropy_kernels
 
 Reduction = Literal["mean", "sum", "none"]
 
-# Probabilities written with a few decimals still count as summing to one; rows of counts or scores do not.
 __all__ = ["cross_entropy", "cross_entropy_gradient", "log_softmax", "logsumexp", "softmax"]
 
+# Rows of probabilities rounded to a few decimals are accepted as summing to one.
 PROBA_TOLERANCE = 1e-4
 # Up to this power of two, and down to its inverse, weights are not scaled: bits stay as they are.
 ORDINARY_EXPONENT = 256
@@ -193,7 +193,7 @@ def cross_entropy(
     >>> cross_entropy(np.log(proba), [0, 2], reduction="none").round(4)
     array([2.3026, 0.6931])
 
-    In float32 the same example prints the figure known from textbooks:
+    In float32 the same example:
 
     >>> print(cross_entropy(np.log(proba.astype(np.float32)), [0, 2]))
     1.4978662

@@ -83,7 +83,7 @@ class Scorer(_BaseScorer):
         return request
 
     def _score(self, method_caller: Any, estimator: Any, X: Any, y_true: Any, **kwargs: Any) -> float:
-        """Return the figure; scikit-learn calls this, with a method_caller that is not used."""
+        """Return the signed value of the metric; called by scikit-learn, whose method_caller is not used."""
         classes = np.asarray(getattr(estimator, "classes_", ()))
         if classes.ndim != 1 or len(classes) == 0:
             raise TypeError(f"{self!r} needs a fitted classifier with one vector of classes_; got {type(estimator).__name__}.")
@@ -154,7 +154,7 @@ def make_scorer(metric: str, **options: Any) -> Scorer:
     >>> cross_val_score(SoftmaxRegressionClassifier(), X, y, scoring=bits, cv=3).round(2)
     array([-0.2 , -0.22, -0.22])
 
-    A model that has never seen the third species gets its figures on it all the same:
+    Labels that the model was not fitted on have probability zero:
 
     >>> clf = SoftmaxRegressionClassifier().fit(X[:100], y[:100])
     >>> make_scorer("accuracy_score")(clf, X[60:140], y[60:140])

@@ -11,14 +11,14 @@ import numpy as np
 import reference_calibration_errors
 
 
-def mean(figures, weight):
-    return math.fsum(w * f for w, f in zip(weight, figures, strict=True) if w > 0) / math.fsum(weight)
+def mean(values, weight):
+    return math.fsum(w * v for w, v in zip(weight, values, strict=True) if w > 0) / math.fsum(weight)
 
 
-def expected(figure, target, proba, weight):
-    """Mean over rows, and over classes by their share in the row's truth, of figure(class, row of probabilities)."""
+def expected(score, target, proba, weight):
+    """Mean over rows, and over classes by their share in the row's truth, of score(class, row of probabilities)."""
     return mean(
-        [math.fsum(t * figure(k, p) for k, t in enumerate(row) if t > 0) for row, p in zip(target, proba, strict=True)], weight
+        [math.fsum(t * score(k, p) for k, t in enumerate(row) if t > 0) for row, p in zip(target, proba, strict=True)], weight
     )
 
 

@@ -38,7 +38,7 @@ def test_bootstrap_agrees_with_scipy(predictions, rng):
 
 
 def test_draws_are_weights(predictions):
-    """The first figure is the metric of the rows that the first draw repeats."""
+    """The first value is the metric of the rows that the first draw repeats."""
     y, proba, _, weight = predictions
     result = bootstrap(expected_calibration_error, y, proba, sample_weight=weight, n_resamples=1, random_state=0, n_bins=5)
     seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)

@@ -1,4 +1,4 @@
-"""The contract of every row of METRICS, and what each figure is where it is known."""
+"""The contract of every row of METRICS, and its known values."""
 
 import inspect
 

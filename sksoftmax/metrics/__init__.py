@@ -2,7 +2,7 @@
 
 Every metric is ``metric(y_true, y_proba, *, labels=None, sample_weight=None, ...) -> float``, with labels or rows of class
 probabilities as the truth. Names end in ``_score`` where greater is better, in ``_loss`` or ``_error`` where smaller is. A
-weight of two is a row that stands there twice. Functions that share a name with one of ``sklearn.metrics`` give its figures.
+weight of two is a row that stands there twice. Functions that share a name with one of ``sklearn.metrics`` return its values.
 ``METRICS`` has them all by name, ``sksoftmax.scorers`` as ``scoring=`` of scikit-learn.
 """
 
@@ -99,12 +99,12 @@ class Metric:
         ``function(y_true, y_proba, *, labels=None, sample_weight=None, …) -> float``
     greater_is_better : bool
     unit : str
-        What the figure counts; empty for shares and scores without a unit.
+        The unit of the value; empty for shares and scores without one.
     range : tuple of float
-        The least and the greatest value that it can take.
+        The least and the greatest possible value.
     needs : {"proba", "logits", "scores", "labels"}
-        What it is best computed from: probabilities; logits, or scores of which only the order counts, both with
-        ``from_logits=True``; or decided labels.
+        The predictions that it is most exactly computed from: probabilities; logits, or scores of which only the order
+        counts, both with ``from_logits=True``; or decided labels.
     """
 
     function: Callable[..., float]
@@ -137,4 +137,4 @@ METRICS: dict[str, Metric] = {
         Metric(aurc_loss, False, "", (0, 1), "proba"),
     ]
 }
-"""Every metric by name. A new row is tested as the others are, and has its scorer at once."""
+"""Every metric by name; tests and scorers are made from the rows."""

@@ -1,6 +1,6 @@
-"""From what users pass to a metric of decisions to arrays that belong together.
+"""Validation of truth and decisions given to a metric.
 
-What lives here: ``check_decisions`` and what it returns, ``Decisions``. What doesn't: any figure (``decisions``).
+What lives here: ``check_decisions`` and what it returns, ``Decisions``. What doesn't: metrics (``decisions``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""From what users pass to a metric to arrays that belong together.
+"""Validation of truth and predictions given to a metric.
 
-What lives here: ``check_predictions`` and what it returns, ``Predictions``; units. What doesn't: any figure.
+What lives here: ``check_predictions`` and what it returns, ``Predictions``; units. What doesn't: metrics.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Figures of decisions: how often, at what cost and for which classes the decided class is the right one.
+"""Metrics of decided classes: accuracy, balanced accuracy, recall and precision.
 
-What lives here: accuracy, balanced accuracy, recall and precision. What doesn't: ranks of classes and rows (``ranking``), costs
-and the choice to abstain (``costs``), and figures of the probabilities themselves (``scoring_rules``).
+What lives here: these, of labels or of the most probable classes. What doesn't: ranks of classes and rows (``ranking``), costs
+and selective classification (``costs``), scores of the probabilities themselves (``scoring_rules``).
 
 Conventions
 -----------

@@ -1,7 +1,7 @@
-r"""How uncertain a figure is: intervals for metrics on a test set.
+r"""Confidence intervals of metrics on a test set.
 
 What lives here: ``bootstrap`` for any metric, ``wilson_interval`` and ``hoeffding_interval`` for accuracies. What doesn't: the
-metrics, and how often a test set was looked at, which no interval knows.
+metrics, and corrections for a test set that was used more than once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ._options import RandomState, check_confidence_level, check_count, check_op
 
 
 class ConfidenceInterval(NamedTuple):
-    """An interval that holds the true value with the wanted confidence."""
+    """A confidence interval: its lower and upper end."""
 
     low: float
     high: float
@@ -29,7 +29,7 @@ class ConfidenceInterval(NamedTuple):
 
 @dataclass(frozen=True)
 class BootstrapResult:
-    """What ``bootstrap`` found; the names are those of :func:`scipy.stats.bootstrap`.
+    """Result of ``bootstrap``; the names are those of :func:`scipy.stats.bootstrap`.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class BootstrapResult:
         The metric on the data, or the difference of two.
     confidence_interval : ConfidenceInterval
     standard_error : float
-        Standard deviation of the resampled figures.
+        Standard deviation of the resampled values.
     bootstrap_distribution : ndarray of shape (n_resamples,)
-        The resampled figures.
+        The resampled values.
     """
 
     statistic: float
@@ -64,8 +64,8 @@ def bootstrap(
 ) -> BootstrapResult:
     r"""Return a confidence interval of a metric, or of the difference between two models' on the same rows.
 
-    Rows are drawn with replacement, as weights: a row drawn c times has c times its weight. What is then told is the metric's
-    quantiles at :math:`(1 \mp \mathrm{confidence\_level}) / 2`.
+    Rows are drawn with replacement, as weights: a row drawn c times has c times its weight. The interval's ends are the
+    resampled values' quantiles at :math:`(1 \mp \mathrm{confidence\_level}) / 2`.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def bootstrap(
     y_proba : array-like of shape (n_rows, n_classes), float32 or float64
         Predicted probabilities.
     other : array-like of shape (n_rows, n_classes), default=None
-        Predictions of another model for the same rows: then every figure is ``metric(y_proba) - metric(other)`` on the same
-        draw of rows. What both models find hard cancels, and the interval is narrower than those of the two.
+        Predictions of another model for the same rows: then every value is ``metric(y_proba) - metric(other)`` on the same
+        draw of rows (paired). Errors that both models share cancel, so that the interval is narrower than an unpaired one.
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns, where y_true may lack some of them.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -88,7 +88,7 @@ def bootstrap(
     n_resamples : int, default=1000
         How often rows are drawn.
     method : {"percentile", "basic"}, default="percentile"
-        Quantiles of the resampled figures, or these mirrored at the figure itself, which undoes a bias instead of doubling it.
+        Quantiles of the resampled values, or these reflected at the statistic, which corrects a bias instead of doubling it.
     random_state : int, RandomState instance, numpy.random.Generator or None, default=None
         Makes the draws repeatable.
     **options
@@ -106,8 +106,8 @@ def bootstrap(
 
     Notes
     -----
-    The interval is about the rows of the test set: not about another training set, nor about a test set that was used to
-    select. For calibration errors, which drawing rows again makes larger, take ``calibration_test``.
+    The interval covers the sampling of test rows, not of training sets, and is invalid for a test set that was used to select
+    the model. Resampling rows increases calibration errors: use ``calibration_test`` for these.
 
     References
     ----------
@@ -123,7 +123,7 @@ def bootstrap(
     >>> p = rng.uniform(size=400)
     >>> y, sharp, dull = (rng.uniform(size=400) < p).astype(int), np.c_[1 - p, p], np.full((400, 2), 0.5)
     >>> result = bootstrap(brier, y, sharp, dull, random_state=0)
-    >>> result.confidence_interval.high < 0                   # sharp is better, beyond the chance of the rows
+    >>> result.confidence_interval.high < 0                   # sharp is significantly better
     True
     """
     check_option("method", method, ("percentile", "basic"))
@@ -133,15 +133,15 @@ def bootstrap(
     checked = [check_predictions(y_true, proba, labels=labels, sample_weight=sample_weight) for proba in models]
     classes = checked[0].classes
 
-    def figure(weight: NDArray) -> float:
+    def value(weight: NDArray) -> float:
         values = [metric(y_true, proba, labels=classes, sample_weight=weight, **options) for proba in models]
         return float(values[0] if other is None else values[0] - values[1])
 
     n_rows = len(np.asarray(y_proba))
     weight, _ = scale_weight(check_weight(sample_weight, n_rows))
-    statistic, rng = figure(weight), make_generator(random_state)
+    statistic, rng = value(weight), make_generator(random_state)
     draws = (_draw_counts(rng, weight) for _ in range(n_resamples))
-    distribution = np.array([figure(counts * weight) for counts in draws])
+    distribution = np.array([value(counts * weight) for counts in draws])
     tail = (1 - confidence_level) / 2
     low, high = np.quantile(distribution, [tail, 1 - tail])
     if method == "basic":
@@ -151,7 +151,7 @@ def bootstrap(
 
 
 def _draw_counts(rng: np.random.Generator, weight: NDArray) -> NDArray[np.int64]:
-    """Return how often each row is drawn; again, if only rows without weight were."""
+    """Return how often each row is drawn; drawn again where only rows of weight zero were."""
     n_rows = len(weight)
     while True:
         counts = np.bincount(rng.integers(n_rows, size=n_rows, dtype=np.int32), minlength=n_rows)
@@ -166,15 +166,15 @@ def wilson_interval(n_correct: float, n: float, *, confidence_level: float = 0.9
         \frac{\hat p + z^2 / 2n}{1 + z^2 / n} \pm
         \frac{z}{1 + z^2 / n} \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}
 
-    the proportions that a normal test at the level would not reject. Close to its level for any n, and never outside [0, 1];
-    all rows right is not certainty.
+    the proportions not rejected by the normal test at this level. Its coverage is close to the level for any n, it lies within
+    [0, 1], and its length is positive also where all rows are right.
 
     Parameters
     ----------
     n_correct : float
-        How many of the rows were right, in [0, n].
+        Number of rows that are right, in [0, n].
     n : float
-        How many rows there were, positive.
+        Number of rows, positive.
     confidence_level : float, default=0.95
         In (0, 1).
 
@@ -213,15 +213,15 @@ def hoeffding_interval(n_correct: float, n: float, *, confidence_level: float = 
 
     .. math:: \hat p \pm \sqrt{\frac{\log (2 / (1 - \mathrm{confidence\_level}))}{2 n}}, \quad \hat p = \frac{n_{correct}}{n}
 
-    clipped to [0, 1]. Holds its level for every n and every distribution, at the price of width: it does not know that an
-    accuracy near 1 varies little.
+    clipped to [0, 1]. Its coverage is at least the level for every n and every distribution. Wide for accuracies near 0 or 1,
+    whose smaller variance it does not use.
 
     Parameters
     ----------
     n_correct : float
-        How many of the rows were right, or the sum of numbers in [0, 1]; in [0, n].
+        Number of rows that are right, or the sum of numbers in [0, 1]; in [0, n].
     n : float
-        How many rows there were, positive.
+        Number of rows, positive.
     confidence_level : float, default=0.95
         In (0, 1).
 

@@ -1,7 +1,6 @@
-"""Figures of order: where the label stands among a row's classes, and where a class's rows stand among all.
+"""Ranking metrics: of the label among a row's classes, and of a class's rows among all rows.
 
-What lives here: top-k accuracy and the area under the ROC curve. What doesn't: figures of the one class decided for
-(``decisions``).
+What lives here: top-k accuracy and the area under the ROC curve. What doesn't: metrics of decided classes (``decisions``).
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ def top_k_accuracy_score(
 ) -> float:
     r"""Return the share of rows whose label is among the k most probable classes; greater is better.
 
-    Equal probabilities stand in random order and the expectation counts: with a classes above the label's and e equal to
-    it, itself included, a row counts :math:`\min(\max((k - a) / e, 0), 1)`.
+    Ties are resolved by the expectation over random orders: with a classes above the label's and e equal to it, itself
+    included, a row counts :math:`\min(\max((k - a) / e, 0), 1)`.
 
     Parameters
     ----------
@@ -83,8 +82,8 @@ def roc_auc_ovr_score(
 ) -> Any:
     r"""Return for each class the area under the ROC curve of it against the rest, or the mean over classes; greater is better.
 
-    It is the chance that a row of the class has a greater probability of it than a row of another class, equal ones counting
-    one half:
+    The probability that a row of the class has a greater predicted probability of it than a row of another class, ties
+    counting one half:
 
     .. math:: P(p_{ik} > p_{jk}) + \tfrac12 P(p_{ik} = p_{jk}), \quad y_i = k \neq y_j
 
@@ -120,8 +119,8 @@ def roc_auc_ovr_score(
         raise ValueError(f"average must be 'macro' or None, got {average!r}.")
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight)
     areas = np.empty(given.n_classes)
-    # Of two classes one order tells both. That of the second one's probabilities, as scikit-learn has it: where these are
-    # tiny, those of the first one round to one and are equal.
+    # For two classes one order is enough: that of the second one's probabilities, as in scikit-learn. Where these are tiny,
+    # those of the first round to one and are tied.
     for k in range(given.n_classes) if given.n_classes != 2 else [1]:
         share = (given.labels == k) if given.target is None else given.target[:, k]
         areas[k] = _area(given.proba[:, k], given.weight * share, given.weight * (1.0 - share))
@@ -134,7 +133,7 @@ def roc_auc_ovr_score(
 
 
 def _area(scores: NDArray, inside: NDArray[np.float64], outside: NDArray[np.float64]) -> float:
-    """Return the chance that a score inside is above one outside, equal ones counting half; NaN where one side is empty."""
+    """Return the probability that a score inside exceeds one outside, ties counting half; NaN where one side is empty."""
     total = inside.sum() * outside.sum()
     if not total > 0:
         return float("nan")

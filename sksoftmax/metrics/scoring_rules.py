@@ -1,7 +1,7 @@
-r"""Proper scores: figures that are best, in the mean, where the probabilities are the true ones.
+r"""Proper scoring rules: losses and scores whose expectation is best for the true probabilities.
 
 What lives here: cross-entropy, Brier and spherical score. What doesn't: how each compares with the class prior (``skill``), how
-much of it is due to calibration (``decompositions``), and figures of decisions alone (``decisions``).
+much of it is due to calibration (``decompositions``), and metrics of decisions alone (``decisions``).
 
 Conventions
 -----------

@@ -21,10 +21,10 @@ from ._events import Events, make_events
 from ._inputs import Predictions, check_predictions
 from .calibration_errors import Kind
 
-# Far finer than any error that is worth telling: cells of 1/4096.
+# Grid of cells of 1/4096, finer than relevant differences of errors.
 N_CELLS = 4096
 BANDWIDTH_TOLERANCE = 1e-9
-# A curve narrower than this shows single rows; one where nearly nothing is predicted shows nothing.
+# A narrower kernel would show single rows; where the density is less, the curve is NaN.
 MIN_CURVE_BANDWIDTH = 0.005
 MIN_DENSITY = 1e-4
 _RATES = -0.5 * (np.pi * np.arange(N_CELLS)) ** 2
@@ -71,7 +71,7 @@ def smooth_calibration_error(
 
     Notes
     -----
-    Chance alone makes it positive, as it does ``expected_calibration_error``, which has figures.
+    Positive by chance alone for calibrated predictions: see the table of ``expected_calibration_error``.
 
     References
     ----------
