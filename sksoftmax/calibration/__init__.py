@@ -1,8 +1,9 @@
-"""Calibrators: maps from logits to logits that make a classifier's probabilities true.
+"""Calibrators: maps from logits to logits, fitted so that predicted probabilities agree with frequencies.
 
 Each is an estimator with ``fit(logits, y)``, ``predict_proba(logits)`` and ``transform(logits)``, to be fitted on rows that the
 classifier was not fitted on; ``sksoftmax.CalibratedClassifier(estimator, calibrator)`` does both in one. ``CALIBRATORS``
-has the names that it takes: ``"auto"`` chooses by cross-validation, ``"temperature"`` divides all logits by one number.
+maps the names that it accepts to classes: ``"auto"`` selects by cross-validation, ``"temperature"`` divides all logits by one
+number.
 """
 
 from ._base import Calibrator

@@ -1,7 +1,7 @@
 """The contract of every calibrator: a map from logits to logits, fitted on rows that the model was not fitted on.
 
-What lives here: ``Calibrator``: what it takes as logits, labels, weights and classes, and what it answers. What doesn't: any
-method of calibration (a file each), and models whose logits are calibrated (``classifier``).
+What lives here: ``Calibrator``: validation of logits, labels, weights and classes, and the public methods. What doesn't:
+methods of calibration (a file each), and models whose logits are calibrated (``classifier``).
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from ..targets import check_labels, check_proba_targets, check_sample_weight, is
 from ._zeros import fill_zeros, logit_of_zero
 
 BLOCK_ROWS = 4096
-# Weights that sum to less count as if they summed to this, and to its inverse at most: priors are divided by the sum.
+# The sum of the weights is clipped to between this and its inverse: strengths of penalties are divided by it.
 LEAST_TOTAL = 1e-100
 
 
 class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Contract of every calibrator.
 
-    A subclass has a ``_fit`` that returns its fitted attributes, and a ``_transform``; both see logits of shape
-    (n_rows, n_classes), C-contiguous, float32 or float64, where −inf stands only where the true class (of a row with weight)
-    does not. The attributes are kept all together at the end, so that a fit that fails leaves the last one whole.
+    A subclass implements ``_fit``, which returns its fitted attributes, and ``_transform``. Both get logits of shape
+    (n_rows, n_classes), C-contiguous, float32 or float64; −inf occurs only for classes that are not the true one (in rows of
+    positive weight). Attributes are set together at the end: a fit that fails leaves those of the previous fit.
 
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
-        least one above zero in the rows of the fit, or in their own row if that is less.
+        What the calibrator is given; not inferred from values. The logarithm of probabilities is taken; zeros are replaced by
+        a third of the least positive one in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Column k of logits and probabilities belongs to the k-th.
+        The class of each column of logits and probabilities.
     n_features_in_ : int
         Columns of the logits: the number of classes, or 1 for two classes with one logit.
     log_zero_ : float
-        The logarithm that a probability of zero counts as; −inf for logits.
+        The logarithm that replaces that of a probability of zero; −inf for ``input="logits"``.
     """
 
     _parameter_constraints: ClassVar[dict] = {"input": [SortedStrOptions({"logits", "proba"})]}
@@ -65,16 +65,16 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         Parameters
         ----------
         logits : ndarray of shape (n_rows, n_classes)
-            Possibly the caller's own array: read only.
+            Possibly the caller's own array: not to be written to.
         targets : Targets
             With weights that sum to one.
         total_weight : float
-            What the weights summed to: the number of rows, where each counts once.
+            Sum of the sample weights before they were normalised: the number of rows where all are one.
         """
 
     @abstractmethod
     def _transform(self, logits: NDArray) -> NDArray:
-        """Return calibrated logits as a new array of the shape and dtype of logits, which is read only."""
+        """Return calibrated logits as a new array of the shape and dtype of ``logits``, which must not be written to."""
 
     # -- fitting -------------------------------------------------------------------------------------------------
 
@@ -96,8 +96,8 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative; 2 counts as the row twice, 0 as the row left out.
         classes : array-like of shape (n_classes,), default=None
-            The classes in the order of the columns, if that is not the order of ``np.unique(y)`` or if y lacks some; for
-            class probabilities their names.
+            The class of each column; needed if their order is not that of ``np.unique(y)`` or if some do not occur in y. For
+            rows of class probabilities the names of y's columns.
 
         Returns
         -------
@@ -146,7 +146,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         Returns
         -------
         logits : ndarray of the same shape, float32 or float64
-            A row's are the same whatever the other rows.
+            A row's values do not depend on the other rows.
 
         Raises
         ------
@@ -178,7 +178,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         return calibrated
 
     def predict_log_proba(self, logits: Any) -> NDArray:
-        """Return logarithms of calibrated class probabilities, in nats, computed from the logits: finite where these are.
+        """Return logarithms of calibrated class probabilities, in nats, by a log-softmax: finite where the logits are.
 
         Parameters
         ----------
@@ -205,7 +205,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         return self._transform(rows)
 
     def set_output(self, *, transform: Any = None) -> Calibrator:
-        """Do nothing: ``transform`` returns arrays whatever the container that is asked for."""
+        """Do nothing: ``transform`` always returns arrays."""
         return self
 
     def __sklearn_tags__(self):  # type: ignore[no-untyped-def]

@@ -1,6 +1,6 @@
-"""Logits off any classifier: which of its methods gives them, and what they need before a calibrator takes them.
+"""Read logits from any classifier: choose the response method, convert to logits, align columns with classes.
 
-What lives here: the choice of the method, the reading, the alignment of columns with classes. What doesn't: fitting.
+What lives here: these three. What doesn't: fitting.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ RESPONSE_METHODS = ("decision_function", "predict_log_proba", "predict_proba")
 
 
 def choose_response_method(estimator: Any, response_method: str) -> str:
-    """Return the name of the method that logits are read from: the one asked for, or with "auto" the first there is.
+    """Return the name of the method that logits are read from: the given one, or for "auto" the first of three that exists.
 
     Raises
     ------
     AttributeError
-        The classifier lacks it.
+        The classifier does not have it.
     """
     asked = RESPONSE_METHODS if response_method == "auto" else (response_method,)
     for name in asked:
@@ -48,10 +48,10 @@ def fitted_classes(estimator: Any) -> NDArray:
 
 
 def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
-    """Return what a fitted classifier's method tells about X, as logits.
+    """Return the logits of X by a fitted classifier's response method.
 
-    Decision values and log-probabilities count as logits, of probabilities the logarithm is taken. What the method is
-    decides, never the values: a row's logits do not depend on the other rows.
+    Decision values and log-probabilities are logits; of probabilities the logarithm is taken. The conversion depends on the
+    method alone, not on the values: a row's logits do not depend on the other rows.
 
     Parameters
     ----------

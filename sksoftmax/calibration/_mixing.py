@@ -1,12 +1,12 @@
-r"""A little of the uniform distribution in a classifier's probabilities, as logits.
+r"""Mixtures of a classifier's probabilities with the uniform distribution, as logits.
 
-With the gaps :math:`d_k = z_k - \max_j z_j`, :math:`p_k \propto e^{d_k}`, and so
+With the margins :math:`d_k = z_k - \max_j z_j`, :math:`p_k \propto e^{d_k}`, and so
 
 .. math:: (1 - \varepsilon) p_k + \frac{\varepsilon}{m} \; \propto \; e^{d_k} + c, \qquad
           c = \frac{\varepsilon}{1 - \varepsilon} \, \frac{1}{m} \sum_j e^{d_j}
 
-over the m possible classes. Its logarithm, less that of the largest, is :math:`\log \frac{e^{d_k} + c}{1 + c}`, which is
-:math:`\log(1 + (e^{d_k} - 1) / (1 + c))`: the first keeps the digits of large gaps, the second those of small ones.
+over the m possible classes. Its logarithm, less that of the largest, is :math:`\log \frac{e^{d_k} + c}{1 + c}`, which equals
+:math:`\log(1 + (e^{d_k} - 1) / (1 + c))`: the first is accurate for large margins, the second for small ones.
 
 What lives here: ``mix_uniform``. What doesn't: when to mix (``_likelihood``).
 """
@@ -22,14 +22,14 @@ BLOCK_ROWS = 4096
 
 
 def mix_uniform(logits: NDArray, share: float) -> NDArray:
-    """Return logits of the probabilities with a share of equal ones mixed in, the row's largest 0, in float64.
+    """Return the logits, float64 and with a largest one of 0, of (1 - share) softmax(logits) + share / n_possible.
 
-    With a share of 0 they are the given ones, in their own dtype.
+    With a share of 0 the given logits are returned, in their own dtype.
 
     Parameters
     ----------
     logits : ndarray of shape (n_rows, n_classes), float32 or float64
-        −inf stays −inf: equal are the probabilities of the possible classes.
+        −inf stays −inf: the uniform distribution is that over the other classes.
     share : float
         In [0, 1).
     """
@@ -38,11 +38,11 @@ def mix_uniform(logits: NDArray, share: float) -> NDArray:
     out = np.empty(logits.shape)
     for start in range(0, len(logits), BLOCK_ROWS):
         block = logits[start : start + BLOCK_ROWS]
-        gaps = difference(block, block.max(axis=1, keepdims=True))
-        possible = gaps > -np.inf
-        terms = np.exp(gaps)
+        margins = difference(block, block.max(axis=1, keepdims=True))
+        possible = margins > -np.inf
+        terms = np.exp(margins)
         odds = share / (1 - share) * terms.sum(axis=1, keepdims=True) / possible.sum(axis=1, keepdims=True)
         with np.errstate(divide="ignore"):
-            mixed = np.where(gaps > -1, np.log1p(np.expm1(gaps) / (1 + odds)), np.log(terms + odds) - np.log1p(odds))
+            mixed = np.where(margins > -1, np.log1p(np.expm1(margins) / (1 + odds)), np.log(terms + odds) - np.log1p(odds))
         out[start : start + BLOCK_ROWS] = np.where(possible, mixed, -np.inf)
     return out

@@ -1,11 +1,10 @@
-r"""Ridge softmax regressions around the identity, which is what calibrating by scaling is.
+r"""Softmax regressions of logits with a ridge around the identity: the fits behind vector, matrix and Dirichlet scaling.
 
 .. math:: \min_{W, b} \; \sum_i w_i \, H\bigl(t_i, \mathrm{softmax}(W z_i + b)\bigr)
           + \sum_{kj} \lambda_{kj} (W_{kj} - I_{kj})^2 + \mu \sum_k b_k^2, \qquad \sum_i w_i = 1
 
-What lives here: the logits z that are regressed on, and the fit for W that is a matrix, a diagonal or one number. What
-doesn't: which of them is which method and how strong its ridge (``scaling``, ``dirichlet``), objectives and solvers, which are
-the package's own.
+What lives here: the logits z that are regressed on, and the fits for W a matrix, a diagonal or a multiple of the identity. What
+doesn't: the methods and the strengths of their ridges (``scaling``, ``dirichlet``), objectives and solvers.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ Matrix = NDArray[np.float64]
 
 # Of the gradient; the objective is then met to some 1e-10 nats.
 TOL, MAX_ITER = 1e-7, 500
-# Up to here a few Hessians cost less than some tens of passes over the rows.
+# Up to this number of parameters a few Newton steps take less time than tens of passes over the rows.
 NEWTON_PARAMS = 128
 LOWEST_LOG_PROBA = float(np.log(np.finfo(np.float64).tiny))
-# From so many numbers on, a second thread gains more than starting it costs.
+# Size of the design from which a second thread saves more time than it takes to start.
 THREADED_SIZE = 2**18
 
 
 def log_proba(logits: NDArray, temperature: float, *, mixing: float = 0.0) -> Matrix:
-    """Return the logarithms of the probabilities at a temperature, mixed with equal ones; finite, float64.
+    r"""Return :math:`\log((1 - \varepsilon) \, \mathrm{softmax}(z / T) + \varepsilon / K)`; finite, float64.
 
     Parameters
     ----------
@@ -47,14 +46,14 @@ def log_proba(logits: NDArray, temperature: float, *, mixing: float = 0.0) -> Ma
     temperature : float
         Positive.
     mixing : float, default=0.0
-        Share of the equal probabilities, in [0, 1).
+        ε, the share of the uniform distribution, in [0, 1).
 
     Returns
     -------
     log_proba : ndarray of shape (n_rows, n_classes), float64
         At least ``LOWEST_LOG_PROBA``, where a probability underflows.
     """
-    # The largest logit first: what is left cannot overflow when a low temperature divides it.
+    # The largest logit is subtracted before the division by a low temperature: only negative numbers may overflow, to −inf.
     with np.errstate(over="ignore"):
         scaled = np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64)
         scaled /= temperature
@@ -70,14 +69,14 @@ def log_proba(logits: NDArray, temperature: float, *, mixing: float = 0.0) -> Ma
 def fit_diagonal(
     z: Matrix, targets: Targets, *, on_scale: float, on_intercept: float, shared: bool
 ) -> tuple[Matrix, Matrix, Solution]:
-    """Return the scales, of shape (n_classes,) or (1,) if shared, the intercept and how they were found.
+    """Return the scales, of shape (n_classes,) or (1,) if shared, the intercept and the solver's solution.
 
     Parameters
     ----------
     z : ndarray of shape (n_rows, n_classes), float64
     targets : Targets
     on_scale, on_intercept : float
-        Weights of the squares of scale − 1 and intercept.
+        Strengths of the ridge, λ of (scale − 1)² and μ of intercept².
     shared : bool
         Whether all classes have one scale.
     """
@@ -100,7 +99,7 @@ def fit_diagonal(
 def fit_matrix(
     z: Matrix, targets: Targets, *, on_diagonal: float, off_diagonal: float, on_intercept: float
 ) -> tuple[Matrix, Matrix, Solution]:
-    """Return the matrix, the intercept and how they were found; parameters as those of ``fit_diagonal``."""
+    """Return the matrix, the intercept and the solver's solution; parameters as those of ``fit_diagonal``."""
     n_classes = z.shape[1]
     identity = np.eye(n_classes, n_classes + 1)
     weight = np.full(identity.shape, 2 * off_diagonal)
@@ -124,7 +123,7 @@ def fit_matrix(
 
 
 def all_logits(targets: Targets) -> BoundLoss:
-    """Return the cross-entropy with a logit for each class also where there are two: a map of logits has as many."""
+    """Return the cross-entropy with one logit for each class, for two classes too: a map of logits has as many outputs."""
     bound = CrossEntropy().bind(targets)
     bound.n_logits, bound.shift_invariant = targets.n_classes, True
     return bound

@@ -1,10 +1,10 @@
-"""What a probability of zero counts as: the one rule, wherever logarithms of probabilities are calibrated.
+"""Replacement of zero probabilities before their logarithms are calibrated.
 
-Forests and neighbours give zeros to what is merely rare. A zero counts as a third of the least probability above zero among
-the rows that calibrate, or as its own row's least one if that is less: what none of m votes was for has about 1 / (3 m). Far
-too low a number for zeros would decide a fit alone.
+Forests and nearest neighbours predict zero for classes that are merely rare. A zero is replaced by a third of the least
+positive probability of the calibration rows, or of its own row if that is less: a class without any of m votes gets about
+1 / (3 m). With a much smaller number a few rows would determine the fit.
 
-What lives here: the rule. What doesn't: who needs it (``_base`` for ``input="proba"``, ``_folds`` for classifiers).
+What lives here: this rule. What doesn't: its callers (``_base`` for ``input="proba"``, ``_folds`` for classifiers).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ ZERO_SHARE = 1 / 3
 
 
 def logit_of_zero(logits: NDArray, weight: NDArray[np.float64] | None = None) -> float:
-    """Return what a probability of zero counts as, given the log-probabilities of rows that calibrate.
+    """Return the logarithm that replaces that of zero, given the log-probabilities of the calibration rows.
 
     Parameters
     ----------
     logits : ndarray of shape (n_rows,) or (n_rows, n_classes)
         Log-probabilities, −inf for zeros.
     weight : ndarray of shape (n_rows,), default=None
-        Rows of weight zero have no say.
+        Rows of weight zero are ignored.
     """
     if weight is not None and not weight.all():
         logits = logits[weight > 0]
@@ -31,7 +31,7 @@ def logit_of_zero(logits: NDArray, weight: NDArray[np.float64] | None = None) ->
 
 
 def fill_zeros(logits: NDArray, zero: float) -> NDArray:
-    """Return log-probabilities with a number for −inf: ``zero``, or the row's lowest if that is lower still."""
+    """Return log-probabilities with −inf replaced by the least of ``zero`` and the row's lowest finite one."""
     impossible = np.isneginf(logits)
     if zero == -np.inf or not impossible.any():
         return logits

@@ -30,7 +30,7 @@ class NoCalibration(Calibrator):
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken.
+        What the calibrator is given; not inferred from values. The logarithm of probabilities is taken.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class AutoCalibration(Calibrator):
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken.
+        What the calibrator is given; not inferred from values. The logarithm of probabilities is taken.
 
     Attributes
     ----------

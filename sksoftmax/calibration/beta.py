@@ -21,25 +21,27 @@ ACTIVE_SETS: tuple[list[int], ...] = ([0, 1], [0], [1], [])
 
 
 class BetaCalibration(Calibrator):
-    r"""Beta calibration of two classes: the family of maps that beta-distributed scores call for, with the identity among them.
+    r"""Beta calibration of two classes: the maps that are optimal for beta-distributed scores; the identity is one of them.
 
     .. math:: \log \frac{p'}{1 - p'} = a \log p - b \log(1 - p) + c, \qquad a, b \geq 0
 
     with the given probability p of the second class, fitted by maximum likelihood. Non-negative a and b keep the map monotone.
-    Unlike Platt's sigmoid on probabilities it leaves calibrated ones alone: a = b = 1, c = 0.
+    Unlike Platt's sigmoid of probabilities the family contains the identity (a = b = 1, c = 0), so that calibrated
+    probabilities stay as they are.
 
-    Where the logits separate the classes there is no maximum: as if the weight of one more row were spread evenly over both,
-    the targets are smoothed, and a ``ConvergenceWarning`` says so.
+    Where the logits separate the classes the likelihood has no maximum: the targets are then smoothed by the weight of one row,
+    spread evenly over both classes, with a ``ConvergenceWarning``.
 
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
-        least one above zero in the rows of the fit, or in their own row if that is less.
+        What the calibrator is given; not inferred from values. The logarithm of probabilities is taken; zeros are replaced by
+        a third of the least positive one in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
     a_, b_, c_ : float
+        Coefficients, a and b non-negative.
     classes_ : ndarray of shape (2,)
     n_features_in_ : int
         Columns of the logits, 1 or 2.
@@ -69,7 +71,7 @@ class BetaCalibration(Calibrator):
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         logit, share = difference(logits[:, 1], logits[:, 0]), _second_share(targets)
-        # An infinite logit is certain, whatever the map.
+        # An infinite logit stays infinite under every map.
         counts = np.isfinite(logit) & (targets.weight > 0)
         if not counts.any():
             return {"a_": 1.0, "b_": 1.0, "c_": 0.0}

@@ -1,7 +1,7 @@
 """Calibrated classifiers: any classifier and a calibrator as one scikit-learn estimator.
 
 What lives here: ``CalibratedClassifier`` and ``TemperatureScalingCalibrator``: the paths of a fit and of a prediction,
-parameters, metadata routing. What doesn't: what happens on folds (``_folds``), reading logits (``_logits``), calibrators (a
+parameters, metadata routing. What doesn't: fits on folds (``_folds``), reading logits (``_logits``), calibrators (a
 file each).
 """
 
@@ -67,8 +67,8 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ``cv="prefit"``, which has one of each.
     response_method : {"auto", "decision_function", "predict_log_proba", "predict_proba"}, default="auto"
         Which of the classifier's methods gives the logits; "auto" takes the first of these that it has. Decision values and
-        log-probabilities are taken as they are, of probabilities the logarithm. Never guessed from values. Probabilities of
-        zero, as of forests and neighbours, count as a third of the least one above zero among the calibration rows.
+        log-probabilities are used as they are; of probabilities the logarithm is taken. Not inferred from values. Probabilities
+        of zero, as of forests and neighbours, are replaced by a third of the least positive one of the calibration rows.
     n_jobs : int, default=None
         Folds fitted at a time, as joblib has it.
 
@@ -84,7 +84,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         The pairs ``estimator``, ``calibrator``: one a fold for an ensemble, else one.
     cross_entropy_before_, cross_entropy_after_ : float
         Mean cross-entropy of the calibration rows in nats, smaller is better: of the softmax of the logits, and calibrated.
-        The classifiers have not seen these rows; the calibrators have, which flatters those with many parameters.
+        The classifiers were not fitted on these rows, but the calibrators were: optimistic for those with many parameters.
     n_features_in_ : int
         Only if the classifier has it.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -201,7 +201,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             classes, _ = check_labels(y)
             folds = self._cross_validated(estimator, X, y, classes, routed)
         models = [calibrate(calibrator, fold, X, y, weight, classes, routed.calibrator.fit, report) for fold in folds]
-        self._keep(classes, models, report, ensemble=self._is_ensemble(estimator))
+        self._set_fitted_attributes(classes, models, report, ensemble=self._is_ensemble(estimator))
         return self
 
     def _cross_validated(self, estimator: Any, X: Any, y: NDArray, classes: NDArray, routed: Any) -> list[Fold]:
@@ -213,7 +213,9 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return folds
         return [join_folds(clone(estimator).fit(X, y, **params), folds, classes)]
 
-    def _keep(self, classes: NDArray, models: list[CalibratedModel], report: CrossEntropies, *, ensemble: bool) -> None:
+    def _set_fitted_attributes(
+        self, classes: NDArray, models: list[CalibratedModel], report: CrossEntropies, *, ensemble: bool
+    ) -> None:
         for name in ("estimator_", "calibrator_", "n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
         self.classes_ = classes
@@ -304,7 +306,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes that of ``classes_[1]`` over that of ``classes_[0]``. The same for a row whatever the others.
+            For two classes the logit of ``classes_[1]`` minus that of ``classes_[0]``. A row's values do not depend on others.
             Finite, as scikit-learn's scorers want them: where a probability is 0, as of a class that a fold lacks, ±1e10.
         """
         check_is_fitted(self)
@@ -399,17 +401,17 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 
 def _with_weights(default: Any) -> Any:
-    """Return an object that nobody could ask, which therefore requests what everybody expects of it."""
+    """Return the default estimator with ``sample_weight`` requested: users cannot set requests on an object created here."""
     return default.set_fit_request(sample_weight=True) if get_config()["enable_metadata_routing"] else default
 
 
 class TemperatureScalingCalibrator(CalibratedClassifier):
-    r"""A classifier with one temperature: its logits are divided by the number that suits rows left out best.
+    r"""A classifier with temperature scaling: its logits are divided by one number, fitted on rows left out.
 
     .. math:: p(y \mid x) = \mathrm{softmax}(z(x) / T)_y
 
-    ``CalibratedClassifier(estimator, "temperature", ensemble=False)`` with the temperature at hand: the classifier is fitted on
-    all rows, so that its predicted classes stay as they would be without calibration.
+    ``CalibratedClassifier(estimator, "temperature", ensemble=False)`` with the attribute ``temperature_``. The classifier is
+    fitted on all rows: its predicted classes are those without calibration.
 
     Parameters
     ----------
@@ -422,7 +424,7 @@ class TemperatureScalingCalibrator(CalibratedClassifier):
     Attributes
     ----------
     temperature_ : float
-        Above 1 if the classifier was too sure of itself, below 1 if it was not sure enough.
+        Above 1 for an overconfident classifier, below 1 for an underconfident one.
     classes_, estimator_, calibrator_, cross_entropy_before_, cross_entropy_after_, n_features_in_, feature_names_in_
         As for :class:`CalibratedClassifier`.
 

@@ -1,7 +1,7 @@
 r"""Dirichlet calibration: a matrix on log-probabilities, without a temperature first.
 
 What lives here: ``DirichletCalibration`` with the off-diagonal and intercept ridge. What doesn't: the regression
-(``_regression``) and structured matrix scaling, which is held closer to temperature scaling (``scaling``).
+(``_regression``) and structured matrix scaling, whose ridge is around temperature scaling (``scaling``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..losses import Targets
 from ._base import Calibrator
 from ._regression import Matrix, fit_matrix, log_proba
 
-# Separable rows have no finite diagonal without it, and no other ones feel it.
+# Keeps the diagonal finite for separable rows; negligible for others.
 ON_DIAGONAL = 1e-5
 LEAST_PROBA = float(np.finfo(np.float64).eps)
 
@@ -33,17 +33,16 @@ class DirichletCalibration(Calibrator):
     with the least mean cross-entropy plus
     :math:`\tfrac{\lambda}{K (K - 1)} \sum_{k \ne j} W_{kj}^2 + \tfrac{\mu}{K} \lVert b \rVert^2` and
     :math:`10^{-5} \sum_k (W_{kk} - 1)^2`, which keeps the diagonal finite where the rows are separable. Probabilities below
-    2.2e-16 count as that. It is the map that takes probabilities which are Dirichlet-distributed in each class to the true
-    ones.
+    2.2e-16 are raised to it. The map is exact for predicted probabilities that have a Dirichlet distribution within each class.
 
     Parameters
     ----------
     off_diagonal : float, default=10.0
-        λ, positive. What is best depends on the rows and classes: search it, or take ``StructuredMatrixScaling``.
+        λ, positive. The best value depends on the numbers of rows and classes: tune it, or use ``StructuredMatrixScaling``.
     intercept : float or None, default=None
         μ, positive; None takes λ.
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed.
+        What the calibrator is given; not inferred from values.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Ensemble temperature scaling: a mixture of scaled, given and equal probabilities.
+"""Ensemble temperature scaling: a mixture of scaled, given and uniform probabilities.
 
 What lives here: ``EnsembleTemperatureScaling`` and the fit of mixture weights. What doesn't: the temperature (``_likelihood``).
 """
@@ -21,30 +21,30 @@ from ._mixing import mix_uniform
 from .temperature import divide_logits
 
 MAX_ITER = 100
-# Of the mean log-likelihood, in nats: a step that promises less ends the fit.
+# Nats: the fit ends when the predicted decrease of the mean cross-entropy is less.
 TOL = 1e-14
 
 
 class EnsembleTemperatureScaling(Calibrator):
-    r"""Ensemble temperature scaling (ETS): a mixture of the scaled, the given and equal probabilities.
+    r"""Ensemble temperature scaling (ETS): a mixture of the scaled, the given and uniform probabilities.
 
     .. math:: p = w_1 \, \mathrm{softmax}(z / T) + w_2 \, \mathrm{softmax}(z) + w_3 / K, \qquad w \geq 0, \; \sum_m w_m = 1
 
-    T is that of temperature scaling; the weights, a convex problem, are then those of the greatest likelihood. The order of a
-    row's probabilities stays, and the likelihood of the rows of the fit is no less than with the temperature alone.
+    T is that of temperature scaling; the weights then maximise the likelihood, a convex problem. The order of a row's
+    probabilities does not change, and the likelihood of the rows of the fit is no less than with the temperature alone.
 
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
-        least one above zero in the rows of the fit, or in their own row if that is less.
+        What the calibrator is given; not inferred from values. The logarithm of probabilities is taken; zeros are replaced by
+        a third of the least positive one in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
     temperature_, input_mixing_ : float
         As for ``TemperatureScaling``.
     mixture_weights_ : ndarray of shape (3,), float64
-        Of the scaled, the given and equal probabilities.
+        Weights of the scaled, the given and the uniform probabilities.
     log_likelihood_ : float
         Weighted sum, over the rows of the fit, of the log-probability of the true class, in nats; at most 0.
     classes_ : ndarray of shape (n_classes,)
@@ -53,8 +53,8 @@ class EnsembleTemperatureScaling(Calibrator):
 
     Notes
     -----
-    Where the likelihood has no single maximum in the temperature the one of ``TemperatureScaling`` is kept, with the same
-    ``ConvergenceWarning``.
+    Where the likelihood has no unique maximum in the temperature, the temperature of ``TemperatureScaling`` is used, with the
+    same ``ConvergenceWarning``.
 
     References
     ----------
@@ -63,7 +63,7 @@ class EnsembleTemperatureScaling(Calibrator):
 
     Examples
     --------
-    Three logits in ten are noise, so that even a sure model is often wrong:
+    Three labels in ten are random, which the uniform component accounts for:
 
     >>> import numpy as np
     >>> from sksoftmax.calibration import EnsembleTemperatureScaling
@@ -139,9 +139,10 @@ def _target_proba(logits: NDArray, targets: Targets, optimum: Optimum) -> tuple[
 
 
 def _fit_mixture(proba: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Return the mixture weights of the least mean cross-entropy, and that.
+    """Return the mixture weights that minimise the mean cross-entropy, and the minimum.
 
-    Newton's method: the quadratic model is minimised over the simplex exactly, face by face; then a backtracking line search.
+    Newton's method (sequential quadratic programming): the quadratic model is minimised exactly over the simplex, then a
+    backtracking line search with the Armijo condition.
     """
     n_members = proba.shape[1]
     mixture = np.full(n_members, 1 / n_members)
@@ -169,7 +170,11 @@ def _fit_mixture(proba: NDArray[np.float64], weight: NDArray[np.float64]) -> tup
 
 
 def _simplex_minimum(hessian: NDArray[np.float64], linear: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where x @ hessian @ x / 2 + linear @ x is least over the simplex: the best of the faces' own minima inside it."""
+    """Return the minimiser of x @ hessian @ x / 2 + linear @ x over the simplex.
+
+    For each face the equality-constrained minimum is solved for by its Lagrange conditions; of those inside the simplex the
+    least is the minimum.
+    """
     n = len(linear)
     best, least = np.full(n, 1 / n), float("inf")
     for size in range(1, n + 1):

@@ -1,6 +1,6 @@
 """Calibration of one class against the rest, for every class, divided by the sum: Platt's sigmoid and isotonic regression.
 
-What lives here: both, and the logit of one class against the rest. What doesn't: maps that see all classes at once.
+What lives here: both, and the logit of one class against the rest. What doesn't: maps of all logits together.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ._likelihood import fit_temperature
 from ._mixing import mix_uniform
 from ._sigmoid import difference, finite_line, fit_sigmoid, log_sigmoid
 
-UNSURE = 7.0
-"""Logits that are all below this leave no gap for which uniform probabilities would be mixed in."""
+MIXING_MIN_LOGIT = 7.0
+"""If all logits are smaller than this, no margin is so low that uniform probabilities would be mixed in."""
 
 
 class PlattScaling(Calibrator):
@@ -34,15 +34,15 @@ class PlattScaling(Calibrator):
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
-        least one above zero in the rows of the fit, or in their own row if that is less.
+        What the calibrator is given; not inferred from values. The logarithm of probabilities is taken; zeros are replaced by
+        a third of the least positive one in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
     coef_, intercept_ : ndarray of shape (n_classes,), or (1,) for two classes
-        :math:`a` and :math:`b`; for two classes of ``classes_[1]``. Where a is negative the order of probabilities turns.
+        :math:`a` and :math:`b`; for two classes those of ``classes_[1]``. A negative a reverses the order of probabilities.
     input_mixing_ : float
-        What is mixed into the probabilities before: as ``TemperatureScaling`` decides it.
+        Share of the uniform distribution mixed into the probabilities before: as in ``TemperatureScaling``.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Columns of the logits: the number of classes, or 1 for two classes with one logit.
@@ -75,7 +75,7 @@ class PlattScaling(Calibrator):
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         mixing = 0.0
-        if np.abs(logits).max(where=np.isfinite(logits), initial=0) > UNSURE:
+        if np.abs(logits).max(where=np.isfinite(logits), initial=0) > MIXING_MIN_LOGIT:
             mixing = fit_temperature(logits, targets, total_weight).mixing
         scores, shares = _scores(mix_uniform(logits, mixing)), _shares(targets)
         fits = [_fit_platt(scores[:, k], share, targets.weight, total_weight) for k, share in enumerate(shares)]
@@ -104,8 +104,8 @@ class IsotonicCalibration(Calibrator):
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
-        least one above zero in the rows of the fit, or in their own row if that is less.
+        What the calibrator is given; not inferred from values. The logarithm of probabilities is taken; zeros are replaced by
+        a third of the least positive one in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
@@ -167,23 +167,23 @@ class IsotonicCalibration(Calibrator):
 def _scores(logits: NDArray) -> NDArray[np.float64]:
     """Return each class's logit against the rest, (n_rows, n_classes); of the second class alone, (n_rows, 1), if they are two.
 
-    ±inf where a class, or all others, cannot be.
+    ±inf where a class, or all others, have probability zero.
     """
     z = logits.astype(np.float64)
     if z.shape[1] == 2:
         return difference(z[:, 1:], z[:, :1])
-    rows, leader = np.arange(len(z)), z.argmax(axis=1)
-    largest = z[rows, leader]
-    z[rows, leader] = -np.inf
+    rows, top = np.arange(len(z)), z.argmax(axis=1)
+    largest = z[rows, top]
+    z[rows, top] = -np.inf
     second = z.max(axis=1)
     with np.errstate(invalid="ignore", over="ignore"):  # -inf less -inf, where there is no second
         rest = np.where(second > -np.inf, second + np.log(np.exp(z - second[:, None]).sum(axis=1)), -np.inf)
-    # The others of a class that does not lead: the leader, and the rest without that class.
-    gaps = difference(z, largest[:, None])
-    total = np.exp(gaps)
+    # The rest of a class that is not the largest: the largest, and all others without that class.
+    margins = difference(z, largest[:, None])
+    total = np.exp(margins)
     total = np.log1p(np.maximum(total.sum(axis=1, keepdims=True) - total, 0.0))
-    scores = gaps - total
-    scores[rows, leader] = difference(largest, rest)
+    scores = margins - total
+    scores[rows, top] = difference(largest, rest)
     return scores
 
 
@@ -194,7 +194,7 @@ def _proba(logits: NDArray) -> NDArray[np.float64]:
 
 
 def _shares(targets: Targets) -> list[NDArray[np.float64]]:
-    """Return what share of each row's target every class has; of the second class alone if they are two."""
+    """Return each class's share of the rows' targets; for two classes that of the second alone."""
     classes = range(1, 2) if targets.n_classes == 2 else range(targets.n_classes)
     if targets.labels is not None:
         return [(targets.labels == k).astype(np.float64) for k in classes]
@@ -209,7 +209,7 @@ def _fit_platt(
     """Return slope and intercept of one class's sigmoid."""
     n_own = total_weight * float(weight @ share)
     own, other = (n_own + 1) / (n_own + 2), 1 / (total_weight - n_own + 2)
-    # An infinite score is certain, whatever the sigmoid.
+    # An infinite score stays infinite under every sigmoid.
     counts = np.isfinite(score) & (weight > 0)
     if not counts.any():
         return 1.0, 0.0

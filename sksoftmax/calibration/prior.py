@@ -1,6 +1,6 @@
-"""Prior correction: takes back what class weights did to the probabilities, in closed form.
+"""Prior correction: undo the effect of class weights on predicted probabilities, in closed form.
 
-What lives here: ``PriorCorrection``. What doesn't: calibrators that learn from the rows' outcomes.
+What lives here: ``PriorCorrection``. What doesn't: calibrators that are fitted to outcomes.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from ._base import Calibrator
 
 
 class PriorCorrection(Calibrator):
-    r"""Takes back what training with class weights did to a classifier's probabilities.
+    r"""Correction of a classifier's probabilities for the class weights that it was trained with.
 
     .. math:: z_k - \log w_k
 
-    Weights :math:`w_k` on the classes (or rows repeated or left out, class by class) make a classifier estimate
-    :math:`w_k \, p(k \mid x) / \sum_j w_j \, p(j \mid x)`: every logit has grown by :math:`\log w_k`. Nothing is learnt from
-    the outcomes, so that few rows are enough. Exact for a classifier that could have any logits; for a linear one that misses
-    the true logits, weights also move its coefficients, which stay.
+    A classifier trained with weights :math:`w_k` on the classes (or with rows over- or undersampled by class) estimates
+    :math:`w_k \, p(k \mid x) / \sum_j w_j \, p(j \mid x)`: the weights add :math:`\log w_k` to each logit. Nothing is estimated
+    from the outcomes but class frequencies, so that few rows are enough. Exact for a correctly specified model; in a
+    misspecified one the weights also change the coefficients, which are not corrected.
 
     Parameters
     ----------
     class_weight : dict or "balanced", default="balanced"
-        As the classifier had it. "balanced" means :math:`w_k = n / (K n_k)` with the weight :math:`n_k` of the class in
+        That of the classifier. "balanced" means :math:`w_k = n / (K n_k)` with the weight :math:`n_k` of the class in
         the rows of ``fit``, which must be as frequent as in those that the classifier was fitted to.
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed.
+        What the calibrator is given; not inferred from values.
 
     Attributes
     ----------
     log_weight_ : ndarray of shape (n_classes,), float64
-        What is subtracted from the logits.
+        log w, subtracted from the logits.
     classes_ : ndarray of shape (n_classes,)
-        Column k of logits and probabilities belongs to the k-th.
+        The class of each column of logits and probabilities.
     n_features_in_ : int
         Columns of the logits: the number of classes, or 1 for two classes with one logit.
 

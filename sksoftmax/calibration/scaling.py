@@ -1,8 +1,8 @@
-r"""Scaling of logits by a bias, a vector or a matrix: ridge softmax regressions that deviate from the temperature's answer.
+r"""Bias, vector and matrix scaling of logits: softmax regressions with a ridge around temperature scaling.
 
-What lives here: four calibrators, which differ in what they may change and how strongly they are held back, and the choice of
-that strength. What doesn't: the regressions themselves (``_regression``), folds (``_selection``), and Dirichlet calibration,
-which starts at the identity (``dirichlet``).
+What lives here: four calibrators, which differ in their parameters and in the strength of the ridge, and the choice of that
+strength. What doesn't: the regressions themselves (``_regression``), folds (``_selection``), and Dirichlet calibration, whose
+ridge is around the identity (``dirichlet``).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TRANSFORM_NUMBERS = 2**20
 
 
 class _Scaling(Calibrator):
-    """What the four have in common: the temperature first, then a regression on log-probabilities."""
+    """Base class: fit the temperature, then regress on log-probabilities at this temperature."""
 
     _parameter_constraints: ClassVar[dict] = {
         **Calibrator._parameter_constraints,
@@ -51,11 +51,11 @@ class _Scaling(Calibrator):
         self.strength = strength
 
     def _regress(self, z: Matrix, targets: Targets, ridge: float) -> tuple[dict[str, Any], Solution]:
-        """Return the fitted attributes and the solution; ridge is K/n times the strength."""
+        """Return the fitted attributes and the solution; ridge is the strength times K/n."""
         raise NotImplementedError
 
     def _apply(self, z: Matrix) -> Matrix:
-        """Return the calibrated logits of log-probabilities, which may be overwritten."""
+        """Return calibrated logits from log-probabilities, which may be overwritten."""
         raise NotImplementedError
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
@@ -112,9 +112,9 @@ class BiasCorrectedTemperatureScaling(_Scaling):
 
     .. math:: \mathrm{softmax}(z / T + b)
 
-    T and b have the greatest likelihood but for a small ridge, which keeps them finite where a class is missing or the rows
-    are separable: with s the strength, K the classes, n the rows and :math:`T_0` the best temperature alone, to the mean
-    cross-entropy is added :math:`s \tfrac{K}{n} ((T_0 / T - 1)^2 + \lVert b \rVert^2)`.
+    T and b minimise the mean cross-entropy plus :math:`s \tfrac{K}{n} ((T_0 / T - 1)^2 + \lVert b \rVert^2)`, with the strength
+    s, K classes, n rows and :math:`T_0` the temperature of ``TemperatureScaling``. The ridge keeps T and b finite where a class
+    is missing or the rows are separable.
 
     Parameters
     ----------
@@ -122,14 +122,14 @@ class BiasCorrectedTemperatureScaling(_Scaling):
         Multiplier of the ridge, positive; ``"cv"`` chooses it from 0.01, 0.1, 1, 10 and 100 as
         ``StructuredMatrixScaling`` does.
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed.
+        What the calibrator is given; not inferred from values.
 
     Attributes
     ----------
     temperature_ : float
         T.
     input_mixing_ : float
-        What is mixed into the probabilities before: as for ``TemperatureScaling``.
+        Share of the uniform distribution mixed into the probabilities before: as in ``TemperatureScaling``.
     intercept_ : ndarray of shape (n_classes,), float64
         b, with a mean of zero.
     strength_ : float
@@ -164,7 +164,7 @@ class BiasCorrectedTemperatureScaling(_Scaling):
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         fitted = super()._fit(logits, targets, total_weight)
         scale = float(fitted.pop("scale"))
-        # Logits that predict the contrary of what they say have no positive temperature: they are flattened as far as can be.
+        # A negative or zero scale has no positive temperature: T is then so large that the logits are nearly equal.
         temperature = fitted["temperature_"] / max(scale, sys.float_info.epsilon)
         fitted["temperature_"] = min(temperature, sys.float_info.max)
         return fitted
@@ -183,10 +183,10 @@ class VectorScaling(_DiagonalScaling):
 
     .. math:: \mathrm{softmax}(v \circ \log \mathrm{softmax}(z / T) + b)
 
-    First the best temperature T, then v and b of the greatest likelihood but for a small ridge, which keeps them finite where
-    a class is missing or the rows are separable: with s the strength, K the classes and n the rows, to the mean cross-entropy
-    is added :math:`s \tfrac{K}{n} (\lVert v - 1 \rVert^2 + \lVert b \rVert^2)`. Log-probabilities are scaled, not logits, so
-    that a number added to all logits of a row changes nothing.
+    T is the temperature of ``TemperatureScaling``; v and b then minimise the mean cross-entropy plus
+    :math:`s \tfrac{K}{n} (\lVert v - 1 \rVert^2 + \lVert b \rVert^2)`, with strength s, K classes and n rows. The ridge keeps
+    v and b finite where a class is missing or the rows are separable. Log-probabilities are scaled, not logits: the map is
+    invariant to a number added to all logits of a row.
 
     Parameters
     ----------
@@ -194,14 +194,14 @@ class VectorScaling(_DiagonalScaling):
         Multiplier of the ridge, positive; ``"cv"`` chooses it from 0.01, 0.1, 1, 10 and 100 as
         ``StructuredMatrixScaling`` does.
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed.
+        What the calibrator is given; not inferred from values.
 
     Attributes
     ----------
     temperature_ : float
         T.
     input_mixing_ : float
-        What is mixed into the probabilities before: as for ``TemperatureScaling``.
+        Share of the uniform distribution mixed into the probabilities before: as in ``TemperatureScaling``.
     scale_, intercept_ : ndarray of shape (n_classes,), float64
         v and b.
     strength_ : float
@@ -234,27 +234,27 @@ class VectorScaling(_DiagonalScaling):
 
 
 class StructuredVectorScaling(_DiagonalScaling):
-    r"""Structured vector scaling (SVS): temperature, then a factor and an intercept for each class, held back by a ridge.
+    r"""Structured vector scaling (SVS): temperature, then a factor and an intercept for each class, with a ridge.
 
     .. math:: \mathrm{softmax}(v \circ z' + b), \qquad
               z' = \log\Bigl(\tfrac{n}{n + 1} \mathrm{softmax}(z / T) + \tfrac{1}{n + 1} \tfrac{1}{K}\Bigr)
 
-    with the best temperature T, and v and b of the least mean cross-entropy plus
-    :math:`s \tfrac{K}{n} (\lVert v - 1 \rVert^2 + \lVert b \rVert^2)`: the fewer the rows, the closer to temperature scaling.
+    T is the temperature of ``TemperatureScaling``; v and b minimise the mean cross-entropy plus
+    :math:`s \tfrac{K}{n} (\lVert v - 1 \rVert^2 + \lVert b \rVert^2)`. The fewer the rows, the closer to temperature scaling.
 
     Parameters
     ----------
     strength : float or "cv", default=1.0
         s, positive; ``"cv"`` chooses it from 0.01, 0.1, 1, 10 and 100 as ``StructuredMatrixScaling`` does.
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed.
+        What the calibrator is given; not inferred from values.
 
     Attributes
     ----------
     temperature_ : float
         T.
     input_mixing_ : float
-        What is mixed into the probabilities before: as for ``TemperatureScaling``.
+        Share of the uniform distribution mixed into the probabilities before: as in ``TemperatureScaling``.
     mixing_ : float
         1 / (n + 1), n the sum of the sample weights.
     scale_, intercept_ : ndarray of shape (n_classes,), float64
@@ -287,31 +287,31 @@ class StructuredVectorScaling(_DiagonalScaling):
 
 
 class StructuredMatrixScaling(_Scaling):
-    r"""Structured matrix scaling (SMS): temperature, then a matrix and intercepts, held back by a ridge.
+    r"""Structured matrix scaling (SMS): temperature, then a matrix and intercepts, with a ridge.
 
     .. math:: \mathrm{softmax}\bigl((I + \mathrm{diag}(v) + M) z' + b\bigr), \qquad
               z' = \log\Bigl(\tfrac{n}{n + 1} \mathrm{softmax}(z / T) + \tfrac{1}{n + 1} \tfrac{1}{K}\Bigr)
 
-    with the best temperature T, a zero diagonal in M, and v, M and b of the least mean cross-entropy plus
+    T is the temperature of ``TemperatureScaling``, M has a zero diagonal, and v, M and b minimise the mean cross-entropy plus
 
     .. math:: s \Bigl( \tfrac{K}{n} (\lVert v \rVert^2 + \lVert b \rVert^2) + \tfrac{K (K - 1)}{n} \lVert M \rVert^2 \Bigr),
 
-    so that the many parameters of M move only where many rows ask for it. Convex.
+    a stronger ridge on the K(K - 1) parameters of M. Convex.
 
     Parameters
     ----------
     strength : float or "cv", default=1.0
-        s, positive. ``"cv"`` takes from 0.01, 0.1, 1, 10 and 100 the one closest to 1 whose cross-entropy in five folds cannot
-        be told from the best one's: by no more than a standard error of the rows' differences.
+        s, positive. ``"cv"`` selects from 0.01, 0.1, 1, 10 and 100 by the one-standard-error rule: the one closest to 1 whose
+        cross-entropy in five folds exceeds the least by at most one standard error of the rows' differences.
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed.
+        What the calibrator is given; not inferred from values.
 
     Attributes
     ----------
     temperature_ : float
         T.
     input_mixing_ : float
-        What is mixed into the probabilities before: as for ``TemperatureScaling``.
+        Share of the uniform distribution mixed into the probabilities before: as in ``TemperatureScaling``.
     mixing_ : float
         1 / (n + 1), n the sum of the sample weights.
     coef_ : ndarray of shape (n_classes, n_classes), float64

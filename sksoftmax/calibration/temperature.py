@@ -1,7 +1,7 @@
-"""Temperature scaling: one number that all logits are divided by.
+"""Temperature scaling: all logits are divided by one number.
 
-What lives here: ``TemperatureScaling`` and the division. What doesn't: how the number is found (``_likelihood``), classifiers
-that are calibrated (``classifier``).
+What lives here: ``TemperatureScaling`` and the division. What doesn't: the maximisation of the likelihood (``_likelihood``),
+classifiers that are calibrated (``classifier``).
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ from ._mixing import mix_uniform
 
 
 class TemperatureScaling(Calibrator):
-    r"""Temperature scaling: divides all logits by one number, that of the greatest likelihood.
+    r"""Temperature scaling: divides all logits by the temperature T of the greatest likelihood.
 
     .. math:: \max_{T > 0} \; \sum_i w_i \log \mathrm{softmax}(z_i / T)_{y_i}
 
-    The order of a row's logits, and so the predicted class, stays. In :math:`1/T` the problem is convex, and it is solved to
-    rounding: the likelihood of the rows of the fit is no less than it was before, but for what follows.
+    The order of a row's logits, and so the predicted class, does not change. The problem is convex in :math:`1/T` and solved
+    to rounding: the likelihood of the rows of the fit is no less than before, except in the following case.
 
-    A classifier may be so sure that a few rows fix T alone: naive Bayes, which counts dependent columns as independent, gives
-    the truth probabilities like :math:`e^{-10^9}`. If T is above 4 and the truth of some row has less than
+    Overconfident classifiers: with naive Bayes on dependent columns the true class can have a probability like
+    :math:`e^{-10^9}`, and a few rows determine T alone. If T is above 4 and the true class of some row has less than
     :math:`10^{-6} / K` of the row's largest probability, or if logits are on average further than that below their row's
     largest after division by T, a temperature is also fitted to
-    :math:`\log((1 - 10^{-6}) \, \mathrm{softmax}(z) + 10^{-6} / K)` in place of z. Kept is what gives the greater likelihood to
-    targets smoothed as if one more row's weight were spread evenly over the classes; ``input_mixing_`` tells. The mean
-    cross-entropy of the rows of the fit may then be greater than before, by no more than :math:`1.1 \cdot 10^{-6}` nats.
+    :math:`\log((1 - 10^{-6}) \, \mathrm{softmax}(z) + 10^{-6} / K)` in place of z. The fit with the greater likelihood is kept,
+    targets smoothed as if the weight of one more row were spread evenly over the classes; ``input_mixing_`` is the share mixed
+    in. The mean cross-entropy of the rows of the fit may then increase, by at most :math:`1.1 \cdot 10^{-6}` nats.
 
-    Three cases have no single maximum; a ``ConvergenceWarning`` tells which. Where every row's class has the largest logit the
-    likelihood grows as T falls to zero: kept is the temperature that would be best if one more row's weight were spread evenly
-    over the classes, but at most 1. Where the logits predict no better than equal ones it grows with T: kept is a temperature
-    that makes the probabilities equal to six digits, but at least 1. Where each row's logits are all equal T is 1.
+    Three cases have no unique maximum; a ``ConvergenceWarning`` names the case. Where every row's class has the largest logit,
+    the likelihood increases as T decreases to zero: T is the optimum for targets smoothed by the weight of one more row, but at
+    most 1. Where the logits predict no better than equal ones, it increases with T: T is so large that the probabilities are
+    equal to six digits, but at least 1. Where each row's logits are all equal, T is 1.
 
     Parameters
     ----------
     input : {"logits", "proba"}, default="logits"
-        What the calibrator is given; never guessed. Of probabilities the logarithm is taken; zeros count as a third of the
-        least one above zero in the rows of the fit, or in their own row if that is less.
+        What the calibrator is given; not inferred from values. The logarithm of probabilities is taken; zeros are replaced by
+        a third of the least positive one in the rows of the fit, or in their own row if that is less.
 
     Attributes
     ----------
     temperature_ : float
-        Positive and finite; above 1 if the model was too sure, below 1 if it was not sure enough.
+        T, positive and finite; above 1 for an overconfident model, below 1 for an underconfident one.
     input_mixing_ : float
         Share of the uniform distribution, over the classes whose logit is not −inf, that is mixed into the probabilities
         before the temperature: 1e-6 or 0.
     log_likelihood_ : float
         Weighted sum, over the rows of the fit, of the log-probability of the true class after scaling, in nats; at most 0.
     n_iter_ : int
-        Passes over all rows.
+        Number of passes over all rows.
     classes_ : ndarray of shape (n_classes,)
-        Column k of logits and probabilities belongs to the k-th.
+        The class of each column of logits and probabilities.
     n_features_in_ : int
         Columns of the logits: the number of classes, or 1 for two classes with one logit.
 
@@ -107,13 +107,13 @@ class TemperatureScaling(Calibrator):
 
 
 def divide_logits(logits: NDArray, temperature: float) -> NDArray:
-    """Return logits / temperature in their own dtype; where that is beyond it, of logits below the row's largest.
+    """Return logits / temperature in the logits' dtype; in rows where that overflows, of logits minus the row's largest.
 
     Parameters
     ----------
     logits : ndarray of shape (n_rows, n_classes), float32 or float64
     temperature : float
-        Positive; divided by in float64.
+        Positive; the division is in float64.
     """
     out = np.empty_like(logits)
     with np.errstate(over="ignore", under="ignore"):
