@@ -1,9 +1,9 @@
-"""Metrics of class probabilities: proper scores, calibration errors, information, decisions, and how uncertain they are.
+"""Metrics of class probabilities: scoring rules, calibration errors, information, decisions; confidence intervals of them.
 
 Every metric is ``metric(y_true, y_proba, *, labels=None, sample_weight=None, ...) -> float``, with labels or rows of class
 probabilities as the truth. Names end in ``_score`` where greater is better, in ``_loss`` or ``_error`` where smaller is. A
-weight of two is a row that stands there twice. Functions that share a name with one of ``sklearn.metrics`` return its values.
-``METRICS`` has them all by name, ``sksoftmax.scorers`` as ``scoring=`` of scikit-learn.
+weight of two is equivalent to repeating the row. Functions that share a name with one of ``sklearn.metrics`` return its values.
+``METRICS`` maps names to metrics; ``sksoftmax.scorers`` has them as scikit-learn scorers.
 """
 
 from __future__ import annotations

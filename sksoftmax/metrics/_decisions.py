@@ -19,7 +19,7 @@ from ._inputs import check_classes, check_predictions, encode, is_table, name_co
 
 @dataclass(frozen=True)
 class Decisions:
-    """Decided classes beside the true ones; rows of zero weight are left out.
+    """Validated decided classes, truth and weights; rows of zero weight are left out.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Decisions:
     labels : ndarray of shape (n_rows,), int32, or None
         True class indices, if ``y_true`` were labels.
     target : ndarray of shape (n_rows, n_classes), float32 or float64, or None
-        Rows of class probabilities, if ``y_true`` were that. Exactly one of ``labels`` and ``target`` is there.
+        Rows of class probabilities, if ``y_true`` were that. Exactly one of ``labels`` and ``target`` is not None.
     weight : ndarray of shape (n_rows,), float64
         Positive, summing to one.
     """
@@ -75,14 +75,14 @@ class Decisions:
 def check_decisions(
     y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
 ) -> Decisions:
-    """Return true classes, decided ones and weights as arrays that belong together.
+    """Return validated truth, decisions and weights, encoded as class indices or a float table.
 
     Parameters
     ----------
     y_true : array-like of shape (n_rows,) or (n_rows, n_classes)
         Labels, or rows of class probabilities.
     y_pred : array-like of shape (n_rows,) or (n_rows, n_classes)
-        Decided labels, or rows of class probabilities, of which the first of the most probable classes is decided.
+        Decided labels, or rows of class probabilities, of which the most probable class (the first of equal ones) is decided.
     labels : array-like of shape (n_classes,), default=None
         The labels, in the order of columns if there are any. Without them and without columns, all labels that occur.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -131,11 +131,11 @@ def check_decisions(
 
 
 def _all_classes(truth: NDArray, decided: NDArray) -> NDArray:
-    """Return the sorted labels that occur on either side."""
+    """Return the sorted union of the labels of truth and decisions."""
     if len(truth) == 0:
         raise ValueError("y_true has no rows.")
     if truth.dtype.kind in "iu" and decided.dtype == truth.dtype and len(decided):
-        # Both at once: half the passes.
+        # Concatenated: half the passes.
         return encode(np.concatenate([truth, decided]), None, None)[0]
     own, _ = encode(truth, None, None)
     others, _ = encode(decided, None, None, name="y_pred")
@@ -145,6 +145,6 @@ def _all_classes(truth: NDArray, decided: NDArray) -> NDArray:
         return own
     dtype = np.result_type(own, others)
     if dtype.kind == "f" and own.dtype.kind in "iu" and others.dtype.kind in "iu":
-        # Signed and unsigned ones of 64 bits: float64, which NumPy takes, would merge large labels.
+        # NumPy promotes int64 and uint64 to float64, which would merge large labels.
         dtype = np.dtype(np.uint64 if min(*known, *new) >= 0 else object)
     return sorted_classes([*known, *new], dtype)

@@ -1,7 +1,7 @@
-"""What calibration is asked of: events, each with a probability and whether it happened.
+"""Binary events with predicted probabilities and outcomes, of which calibration errors are computed.
 
-What lives here: predictions of K classes as one event a row (the predicted class is right) or K (each class happens), labels
-drawn as if the probabilities were true. What doesn't: any error.
+What lives here: predictions of K classes as one event a row (the predicted class is correct) or K (one for each class), and
+labels drawn from the probabilities. What doesn't: calibration errors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS = ("top_label", "class_wise")
 
 @dataclass(frozen=True)
 class Events:
-    """Probabilities of events, one a column, and what happened.
+    """Probabilities of events, one a column, and their outcomes.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class Events:
     weight : ndarray of shape (n_rows,), float64
         Sums to one.
     labels : ndarray of shape (n_rows,), int32, or None
-        The event that happened, -1 for none.
+        Column of the event that occurred, -1 for none.
     target : ndarray of shape (n_rows, n_events) or None
-        The share in which each event happened, where ``labels`` is None.
+        Fraction with which each event occurred, where ``labels`` is None.
     """
 
     proba: NDArray
@@ -43,7 +43,7 @@ class Events:
         return replace(self, labels=labels, target=None)
 
     def sampler(self) -> Callable[[np.random.Generator], NDArray[np.int32]]:
-        """Return a function that draws each row's label from its probabilities."""
+        """Return a function that draws a label for each row from its predicted probabilities."""
         n_rows, n_events = self.proba.shape
         if n_events == 1:
             confidence = self.proba[:, 0].astype(np.float64)
@@ -61,12 +61,12 @@ class Events:
 def make_events(
     kind: str, proba: NDArray, weight: NDArray[np.float64], labels: NDArray | None, target: NDArray | None
 ) -> Events:
-    """Return the events that a kind of calibration is about.
+    """Return the events of top-label or class-wise calibration.
 
     Parameters
     ----------
     kind : {"top_label", "class_wise"}
-        One event a row, that the class of largest probability (the first of several) is right; or one a class.
+        One event a row, that the class of largest probability (the first of equal ones) is correct; or one a class.
     proba : ndarray of shape (n_rows, n_classes)
     weight : ndarray of shape (n_rows,)
     labels, target : ndarray or None
@@ -83,8 +83,8 @@ def make_events(
         return Events(proba, weight, labels, target)
     if labels is None:
         assert target is not None
-        leader = proba.argmax(axis=1)[:, None]
-        return Events(np.take_along_axis(proba, leader, axis=1), weight, target=np.take_along_axis(target, leader, axis=1))
+        top = proba.argmax(axis=1)[:, None]
+        return Events(np.take_along_axis(proba, top, axis=1), weight, target=np.take_along_axis(target, top, axis=1))
     confidence, outcomes = np.empty((len(proba), 1), dtype=proba.dtype), np.empty(len(proba), dtype=np.int32)
     kernels.top_labels(proba, labels, confidence, outcomes)
     return Events(confidence, weight, labels=outcomes)

@@ -16,8 +16,8 @@ from .._arrays import as_numpy
 from ..functional import PROBA_TOLERANCE, as_floats, check_proba, check_weight, scale_weight
 from ..kernels import metrics as kernels
 
-# A table of class indices by label is made for integers, if it is at most this much longer than there are rows.
-_LONGEST_TABLE = 1 << 16
+# Integer labels are encoded by a lookup table if their range exceeds the number of rows by at most this.
+_MAX_EXTRA_RANGE = 1 << 16
 
 Unit = Literal["nats", "bits"]
 NATS_PER = {"nats": 1.0, "bits": float(np.log(2))}
@@ -25,18 +25,18 @@ NATS_PER = {"nats": 1.0, "bits": float(np.log(2))}
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions beside what came true; rows of zero weight are left out.
+    """Validated predictions, truth and weights; rows of zero weight are left out.
 
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
         The label of each column.
     proba : ndarray of shape (n_rows, n_classes), float32 or float64, C-contiguous
-        Class probabilities, each row summing to one within ``PROBA_TOLERANCE``; logits if asked for ``from_logits``.
+        Class probabilities, each row summing to one within ``PROBA_TOLERANCE``; logits with ``from_logits=True``.
     labels : ndarray of shape (n_rows,), int32, or None
         Class indices, if ``y_true`` were labels.
     target : ndarray of shape (n_rows, n_classes), float32 or float64, or None
-        Rows of class probabilities, if ``y_true`` were that. Exactly one of ``labels`` and ``target`` is there.
+        Rows of class probabilities, if ``y_true`` were that. Exactly one of ``labels`` and ``target`` is not None.
     weight : ndarray of shape (n_rows,), float64
         Positive, summing to one.
     """
@@ -84,7 +84,7 @@ class Predictions:
 
 
 def mean_share(weight: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
-    """Return the weighted mean of numbers in [0, 1], not above 1 for weights that sum to a little more."""
+    """Return the weighted mean of numbers in [0, 1], clipped to 1 against rounding errors of the weights' sum."""
     return min(float(weight @ shares), 1.0)
 
 
@@ -109,7 +109,7 @@ def check_predictions(
     sample_weight: ArrayLike | None = None,
     from_logits: bool = False,
 ) -> Predictions:
-    """Return predictions, labels and weights as arrays that belong together.
+    """Return validated predictions, truth and weights, with truth encoded as column indices or a float table.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def check_predictions(
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative weights.
     from_logits : bool, default=False
-        Whether ``y_proba`` are logits: finite, or −inf for a class that cannot be.
+        Whether ``y_proba`` are logits: finite, or −inf for a class of probability zero.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def check_predictions(
 
 
 def check_rows(proba: ArrayLike, name: str) -> NDArray:
-    """Do as ``check_proba`` in one pass, if nothing is wrong."""
+    """Return what ``check_proba`` returns, in one pass if the rows are valid."""
     rows = np.asarray(proba)
     floats = rows.dtype == np.float32 or rows.dtype == np.float64
     if floats and rows.ndim == 2 and rows.size and rows.flags.c_contiguous:
@@ -208,9 +208,9 @@ def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArra
 
 
 def normalise(weight: NDArray[np.float64], *arrays: Any) -> tuple[Any, ...]:
-    """Return the rows of the arrays, None among them, that have weight, and before them their weights, summing to one.
+    """Return the weights, normalised to sum to one, and the arrays (or None), without rows of zero weight.
 
-    Weights may be so different that the least are nothing beside the sum: their rows are left out, too.
+    Rows whose normalised weight underflows to zero are left out too.
     """
     weight, _ = scale_weight(weight)
     if weight.all():
@@ -223,7 +223,7 @@ def normalise(weight: NDArray[np.float64], *arrays: Any) -> tuple[Any, ...]:
 
 
 def check_classes(labels: ArrayLike) -> NDArray:
-    """Return labels as a vector of different ones."""
+    """Return labels as a vector; raise if they are not distinct."""
     classes = np.asarray(labels)
     if classes.ndim != 1 or len(classes) == 0:
         raise ValueError(f"labels must be a vector of labels, got {_some(classes)} of shape {classes.shape}.")
@@ -246,19 +246,19 @@ def name_columns(y_true: Any, classes: NDArray | None) -> NDArray:
 def encode(
     y: NDArray, classes: NDArray | None, n_classes: int | None, name: str = "y_true"
 ) -> tuple[NDArray, NDArray[np.int32]]:
-    """Return the label of each column and each row's column; if classes are not given, there must be n_classes of them."""
+    """Return the label of each column and the column of each row's label; without classes, y must have n_classes of them."""
     if y.dtype.kind == "f":
         if np.isnan(y).any():
             raise ValueError(f"{name} must hold labels, got NaN in row {np.flatnonzero(np.isnan(y))[0]}.")
         if classes is None and (fractions := np.flatnonzero(y != np.floor(y))).size:
-            # As scikit-learn has it: numbers with fractions are targets of a regression, unless labels name them.
+            # As in scikit-learn: numbers with fractions are targets of a regression, unless ``labels`` contains them.
             raise ValueError(
                 f"{name} must hold labels in one dimension, or rows of class probabilities in two; got the fraction "
                 f"{y[fractions[0]]} in row {fractions[0]}."
             )
     if y.dtype.kind in "iub" and (classes is None or classes.dtype.kind in "iub"):
         lowest = int(y.min())
-        if int(y.max()) - lowest < _LONGEST_TABLE + len(y):
+        if int(y.max()) - lowest < _MAX_EXTRA_RANGE + len(y):
             return _encode_integers(y, lowest, classes, n_classes, name)
     values = y.tolist()
     if classes is None:
@@ -273,8 +273,8 @@ def encode(
 def _encode_integers(
     y: NDArray, lowest: int, classes: NDArray | None, n_classes: int | None, name: str
 ) -> tuple[NDArray, NDArray[np.int32]]:
-    """Do as ``encode`` by a table, without sorting."""
-    # Modulo 2^64, which is right for labels of any integer dtype, those above 2^63 too.
+    """Return what ``encode`` returns, by a lookup table instead of sorting."""
+    # Modulo 2^64, so that differences are correct for every integer dtype, uint64 above 2^63 included.
     offset = np.subtract(y, y.min(), dtype=np.int64, casting="unsafe") if lowest or y.dtype.kind != "i" else y
     size = int(offset.max()) + 1
     if classes is None:
@@ -292,7 +292,7 @@ def _encode_integers(
 
 
 def sorted_classes(values: list, dtype: np.dtype) -> NDArray:
-    """Return the different labels in order."""
+    """Return the distinct labels, sorted."""
     try:
         return np.array(sorted(set(values)), dtype=dtype)
     except TypeError as error:
@@ -314,6 +314,6 @@ def _check_known(indices: NDArray[np.int32], y: NDArray, classes: NDArray, name:
 
 
 def _some(values: NDArray) -> str:
-    """Return at most eight of the values."""
+    """Return the first eight values as text, for messages."""
     flat = np.ravel(values).tolist()
     return f"[{', '.join(map(repr, flat[:8]))}{', …' if len(flat) > 8 else ''}]"

@@ -1,7 +1,7 @@
-r"""Calibration errors over bins, and the curve that they sum up.
+r"""Binned calibration errors and the reliability curve.
 
 What lives here: ``expected_calibration_error``, ``reliability_curve``. What doesn't: the error without bins
-(``smooth_calibration``), whether an error is more than chance (``calibration_tests``), pictures (``plots``).
+(``smooth_calibration``), significance of an error (``calibration_tests``), diagrams (``plots``).
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def expected_calibration_error(
     norm: Literal["l1", "l2", "max"] = "l1",
     debiased: bool = False,
 ) -> float:
-    r"""Return how far probabilities are from frequencies, on average over bins of like probability.
+    r"""Return the expected calibration error (ECE): the mean distance of probabilities from frequencies over bins.
 
     .. math:: \mathrm{ECE} = \Big( \sum_b m_b \, \lvert \bar p_b - \bar t_b \rvert^q \Big)^{1/q}
 
-    with the bin's share of the rows :math:`m_b`, its mean probability and the frequency with which what was predicted happened.
-    Smaller is better; 0 for one-hot predictions that are right, and for the classes' frequencies predicted for every row
-    (``kind="class_wise"``); at most 1.
+    with the bin's share of the rows :math:`m_b`, its mean probability :math:`\bar p_b` and the frequency :math:`\bar t_b` of
+    the event. Smaller is better; 0 for one-hot predictions that are correct, and for the classes' frequencies predicted for
+    every row (``kind="class_wise"``); at most 1.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def expected_calibration_error(
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative; 2 counts as the row twice, except where ``debiased``.
     kind : {"top_label", "class_wise"}, default="top_label"
-        What is compared: the largest probability of a row with whether its class is right (confidence with accuracy), or
-        every probability with whether its class happened, each class in bins of its own and of equal importance.
+        The events that are binned: that the class of the largest probability is correct (confidence against accuracy); or
+        for each class that it is the true one, in bins of its own, averaged over classes.
     strategy : {"uniform", "quantile"}, default="uniform"
         Bins of equal width on [0, 1], or of equal mass; a bin includes its upper end. As in
         :func:`sklearn.calibration.calibration_curve`, but that quantiles are observed values, so that weights mean repetition.
@@ -81,10 +81,10 @@ def expected_calibration_error(
     norm : {"l1", "l2", "max"}, default="l1"
         Mean, root mean square (q = 2), or maximum (q = ∞) over the bins.
     debiased : bool, default=False
-        Whether to subtract from each squared gap the variance that the frequency has by chance,
-        :math:`\bar t_b (1 - \bar t_b) / (n_b - 1)`; needs ``norm="l2"``. What falls below zero in sum becomes zero. Bins that
-        hold a single row say nothing and are left out. Rows are taken to be independent whatever their weights:
-        the row counts as one observation, and n_b is the effective number :math:`(\sum w)^2 / \sum w^2`.
+        Whether to subtract from each squared gap the sampling variance of the frequency,
+        :math:`\bar t_b (1 - \bar t_b) / (n_b - 1)`; needs ``norm="l2"``. A negative sum is set to zero. Bins with a single row
+        are left out. Rows are independent observations whatever their weights: n_b is the effective number
+        :math:`(\sum w)^2 / \sum w^2`.
 
     Returns
     -------
@@ -98,8 +98,8 @@ def expected_calibration_error(
 
     Notes
     -----
-    **Chance alone makes it positive**, the more so the fewer rows a bin has. Labels drawn from the very probabilities that
-    are judged, 10 classes, logits of standard deviation 1.5, mean of 200 sets (of 40 with 50,000 rows):
+    **Positive by chance alone**, and larger the fewer rows a bin has. Calibrated predictions (labels drawn from the predicted
+    probabilities), 10 classes, logits of standard deviation 1.5, mean of 200 sets (of 40 with 50,000 rows):
 
     ======  =======  ===================  ===================  =============  ======
     rows    default  ``"class_wise"``     ``norm="l2"``        and debiased   smooth
@@ -110,9 +110,9 @@ def expected_calibration_error(
     50,000  .005     .003                 .007                 .002           .008
     ======  =======  ===================  ===================  =============  ======
 
-    Never compare it between different numbers of rows or bins. :func:`calibration_test` gives the value expected under
-    calibration and a p-value. Nor is it a proper score: predicting the classes' frequencies is enough for 0. Choose models
-    by ``cross_entropy_loss``.
+    Values with different numbers of rows or bins are not comparable. :func:`calibration_test` returns the value expected under
+    calibration and a p-value. It is not a proper score: constant predictions of the classes' frequencies have an error of 0.
+    Select models by ``cross_entropy_loss``.
 
     See Also
     --------
@@ -126,7 +126,7 @@ def expected_calibration_error(
 
     Examples
     --------
-    Nine tenths promised, two of three right:
+    Confidence 0.9, accuracy 2/3:
 
     >>> from sksoftmax.metrics import expected_calibration_error
     >>> proba = [[0.9, 0.1], [0.9, 0.1], [0.1, 0.9]]
@@ -140,18 +140,18 @@ def expected_calibration_error(
 
 @dataclass(frozen=True)
 class ReliabilityCurve:
-    """Frequencies against probabilities, bin by bin; see ``reliability_curve``.
+    """Frequencies and mean probabilities of bins; see ``reliability_curve``.
 
     Attributes
     ----------
     prob_true : ndarray of shape (n_columns, n_bins)
-        Frequency with which what was predicted happened; NaN in empty bins.
+        Frequency of the event; NaN in empty bins.
     prob_pred : ndarray of shape (n_columns, n_bins)
         Mean predicted probability; NaN in empty bins.
     mass : ndarray of shape (n_columns, n_bins)
-        Share of the rows (by weight); each column's sums to one.
+        Weighted share of the rows; sums to one in each column.
     edges : ndarray of shape (n_columns, n_bins + 1)
-        Bin b holds what lies in ``(edges[b], edges[b + 1]]``.
+        Bin b is ``(edges[b], edges[b + 1]]``.
     """
 
     prob_true: NDArray[np.float64]
@@ -172,7 +172,7 @@ def reliability_curve(
 ) -> ReliabilityCurve:
     r"""Return the frequencies :math:`\bar t_b` and mean probabilities :math:`\bar p_b` of each bin.
 
-    What ``expected_calibration_error`` sums up, and :func:`sklearn.calibration.calibration_curve` gives for two classes.
+    The terms of ``expected_calibration_error``; for two classes those of :func:`sklearn.calibration.calibration_curve`.
 
     Parameters
     ----------

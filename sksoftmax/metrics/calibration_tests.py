@@ -1,4 +1,4 @@
-r"""Whether a calibration error is more than chance.
+r"""Tests of calibration by resampling labels from the predicted probabilities.
 
 What lives here: ``calibration_test``, ``consistency_bars``. What doesn't: the errors themselves.
 """
@@ -22,23 +22,23 @@ _PREPARED: dict[Callable[..., float], Any] = {
     expected_calibration_error: BinnedError,
     smooth_calibration_error: SmoothError,
 }
-"""Errors that find once what depends on the probabilities alone."""
+"""Errors with a class that computes once what depends on the probabilities alone."""
 
 
 @dataclass(frozen=True)
 class CalibrationTestResult:
-    """What ``calibration_test`` found.
+    """Result of ``calibration_test``.
 
     Attributes
     ----------
     statistic : float
         The error of the predictions.
     expected : float
-        Its mean where the predictions are calibrated.
+        Its mean under the null hypothesis that the predictions are calibrated.
     pvalue : float
-        How often calibrated predictions have an error at least as large, in (0, 1].
+        Estimated probability of an error at least as large under the null hypothesis, in (0, 1].
     resampled : ndarray of shape (n_resamples,)
-        The errors under calibration.
+        The errors of the resampled labels.
     """
 
     statistic: float
@@ -58,33 +58,33 @@ def calibration_test(
     random_state: RandomState = None,
     **options: Any,
 ) -> CalibrationTestResult:
-    r"""Return a calibration error beside what it would be if the predictions were calibrated, with a p-value.
+    r"""Test whether predictions are calibrated, by a calibration error and labels resampled from the predictions.
 
-    Labels are drawn from the predicted probabilities themselves, again and again, and each time the error is computed:
+    Labels are drawn B times from the predicted probabilities, and the error :math:`E_b` is computed for each draw:
 
     .. math:: \mathrm{pvalue} = \frac{1 + \#\{b : E_b \ge E\}}{1 + B}
 
-    Given the predictions, the test is exact for any number of rows and of draws.
+    Conditional on the predictions the test is exact for any number of rows and of draws.
 
     Parameters
     ----------
     y_true : array-like of shape (n_rows,)
-        Labels; rows of probabilities cannot be drawn again.
+        Labels, not rows of class probabilities.
     y_proba : array-like of shape (n_rows, n_classes), float32 or float64
         Predicted probabilities.
     error : callable, default=expected_calibration_error
-        ``error(y_true, y_proba, *, labels, sample_weight, **options) -> float``, greater for worse predictions. The errors of
-        this package are fast; any other function, a proper score too, is called once a draw.
+        ``error(y_true, y_proba, *, labels, sample_weight, **options) -> float``, greater for worse predictions: a calibration
+        error of this package, or any other function, such as a proper scoring rule.
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns, where y_true may lack some of them.
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative weights; each row is still one observation.
     n_resamples : int, default=999
-        How often labels are drawn.
+        B, the number of draws.
     random_state : int, RandomState instance, numpy.random.Generator or None, default=None
-        Makes the draws repeatable.
+        Seed or generator of the draws.
     **options
-        For the error, such as ``kind="class_wise"``.
+        Keyword arguments of the error, such as ``kind="class_wise"``.
 
     Returns
     -------
@@ -98,8 +98,8 @@ def calibration_test(
 
     Notes
     -----
-    Bröcker & Smith also draw the predictions with replacement; here they stay as they are, which conditions on them.
-    A test about the top label alone can be passed by predictions whose other probabilities are wrong.
+    Bröcker & Smith also resample the predictions; here the test is conditional on them. A test of the top label has no power
+    against miscalibration of the other classes.
 
     References
     ----------
@@ -113,11 +113,11 @@ def calibration_test(
     >>> rng = np.random.default_rng(0)
     >>> proba = rng.dirichlet(np.ones(5), size=500)
     >>> y = np.array([rng.choice(5, p=p) for p in proba])
-    >>> honest = calibration_test(y, proba, random_state=0)
-    >>> honest.expected > 0.03, honest.pvalue > 0.1           # far from zero, though calibrated
+    >>> calibrated = calibration_test(y, proba, random_state=0)
+    >>> calibrated.expected > 0.03, calibrated.pvalue > 0.1           # far from zero, though calibrated
     (True, True)
-    >>> boastful = proba**2 / np.sum(proba**2, axis=1, keepdims=True)
-    >>> calibration_test(y, boastful, random_state=0).pvalue
+    >>> overconfident = proba**2 / np.sum(proba**2, axis=1, keepdims=True)
+    >>> calibration_test(y, overconfident, random_state=0).pvalue
     0.001
     """
     check_count("n_resamples", n_resamples)
@@ -137,7 +137,7 @@ def calibration_test(
     statistic = float(error_of(events))
     rng, draw = make_generator(random_state), events.sampler()
     resampled = np.array([error_of(events.with_labels(draw(rng))) for _ in range(n_resamples)])
-    # Equal errors differ in their last digits where sums are taken in another order.
+    # Equal errors may differ by rounding where sums are in another order.
     at_least = np.sum(resampled >= statistic - 1e-12)
     return CalibrationTestResult(statistic, float(resampled.mean()), float((1 + at_least) / (1 + n_resamples)), resampled)
 
@@ -155,20 +155,21 @@ def consistency_bars(
     n_resamples: int = 200,
     random_state: RandomState = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return between which frequencies each bin of a reliability curve would lie if the predictions were calibrated.
+    """Return consistency bars: intervals of each bin's frequency under the hypothesis that the predictions are calibrated.
 
-    Quantiles over labels that are drawn from the predicted probabilities, bin by bin: of many bins some are outside by chance.
+    Quantiles of the bins' frequencies over labels drawn from the predicted probabilities. The level holds for each bin, not for
+    all bins together.
 
     Parameters
     ----------
     y_true, y_proba, labels, sample_weight, kind, strategy, n_bins
-        As for ``expected_calibration_error``; of y_true only the classes count.
+        As for ``expected_calibration_error``; only the classes of y_true are used.
     confidence_level : float, default=0.9
-        Share of the draws between the two, in (0, 1).
+        Share of the draws between the two ends, in (0, 1).
     n_resamples : int, default=200
-        How often labels are drawn.
+        B, the number of draws.
     random_state : int, RandomState instance, numpy.random.Generator or None, default=None
-        Makes the draws repeatable.
+        Seed or generator of the draws.
 
     Returns
     -------

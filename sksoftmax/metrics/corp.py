@@ -1,7 +1,7 @@
 r"""Miscalibration, discrimination and uncertainty of binary events by isotonic recalibration: the CORP decomposition.
 
-What lives here: ``decompose_score_corp`` and what it returns. What doesn't: recalibration of all classes at once by rows left
-out (``decompositions``), bins.
+What lives here: ``decompose_score_corp`` and its result. What doesn't: out-of-sample recalibration of all classes together, and
+bins (``decompositions``).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class CorpDecomposition:
     total : float
         ``miscalibration - discrimination + uncertainty``: the mean score.
     miscalibration : float
-        By how much the best non-decreasing recalibration improves the score; 0 is best.
+        Decrease of the score by the best non-decreasing recalibration; 0 is best.
     discrimination : float
-        By how much recalibrated probabilities are better than the frequency of the event; greater is better.
+        Score of the frequency of the event minus that of the recalibrated probabilities; greater is better.
     uncertainty : float
-        The score of that frequency, which no prediction changes.
+        Score of that frequency; the same for all predictions.
     by_class : dict of label to CorpDecomposition
-        Those of each class against the rest, of which the above are the sums. Empty for two classes, which are one event.
+        The decomposition of each class against the rest; the above are their sums. Empty for two classes, which are one event.
     """
 
     total: float
@@ -45,7 +45,7 @@ class CorpDecomposition:
     by_class: dict[Any, CorpDecomposition] = field(default_factory=dict)
 
 
-# The mean score of probabilities p of an event of which each row has the share t.
+# Mean score of the probabilities p of an event that occurs with frequency t in each row.
 _SCORES: dict[str, Callable[[Vector, Vector, Vector], float]] = {
     "brier_score_loss": lambda p, t, weight: float(weight @ (t * (1 - p) ** 2 + (1 - t) * p**2)),
     "cross_entropy_loss": lambda p, t, weight: -float(weight @ (xlogy(t, p) + xlog1py(1 - t, -p))),
@@ -68,10 +68,10 @@ def decompose_score_corp(
 
     with :math:`\bar S` the weighted mean score of an event, :math:`\hat p` its probabilities after isotonic regression on the
     rows' outcomes (pool adjacent violators; the same for equal predictions) and :math:`\bar t` its frequency. No part is
-    negative. There are no bins and nothing to choose; but rows are recalibrated by themselves, so that miscalibration and
-    discrimination come out too large alike where rows are few. ``decompose_score`` recalibrates rows that are left out.
+    negative. There are no bins and no parameters. Rows are recalibrated in-sample: with few rows miscalibration and
+    discrimination are both too large, by the same amount. ``decompose_score`` recalibrates out-of-sample.
 
-    Two classes are one event, ``labels[1]``. More are taken one at a time against the rest, and added up.
+    Two classes are one event, ``labels[1]``. With more, each class against the rest is one event, and the parts are summed.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def decompose_score_corp(
     Returns
     -------
     decomposition : CorpDecomposition
-        Of floats. With cross-entropy total and miscalibration are infinite where what has probability 0 came true.
+        Of floats. With cross-entropy, total and miscalibration are infinite if an outcome has probability 0.
 
     Raises
     ------

@@ -24,17 +24,17 @@ def optimal_decisions(proba: ArrayLike, cost: ArrayLike | None = None, *, labels
     proba : array-like of shape (n_rows, n_classes), float32 or float64
         Rows of class probabilities.
     cost : array-like of shape (n_classes, n_decisions), default=None
-        What decision d costs where class k is true; negative costs are gains. There may be other decisions than classes: to
-        abstain, to ask. By default each mistake costs one, so that the most probable class is decided. The rows of a data
-        frame whose index names classes are put in the order of the columns of ``proba``, which must be named then; its
+        Cost of decision d where class k is true; negative costs are gains. Decisions need not be classes: to abstain, to ask
+        for more information. By default each mistake costs one, so that the most probable class is decided. The rows of a
+        data frame whose index names classes are put in the order of the columns of ``proba``, which must be named then; its
         columns in the order of ``labels``, if these are given.
     labels : array-like of shape (n_decisions,), default=None
-        What to call the decisions.
+        Names of the decisions.
 
     Returns
     -------
     decisions : ndarray of shape (n_rows,)
-        Indices of columns of ``cost``, or their ``labels``; the first of equal ones.
+        Indices of columns of ``cost``, or their ``labels``; the first of equally good ones.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def expected_cost_loss(
     labels: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""Return the mean cost of the decisions that ``optimal_decisions`` takes; smaller is better.
+    r"""Return the mean cost of the decisions that ``optimal_decisions`` returns; smaller is better.
 
     .. math:: \sum_i w_i c_{y_i d_i} \Big/ \sum_i w_i, \quad d_i = \arg\min_d \sum_k p_{ik} c_{kd}
 
@@ -78,7 +78,7 @@ def expected_cost_loss(
     y_true, y_proba, labels, sample_weight
         As for ``cross_entropy_loss``.
     cost : array-like of shape (n_classes, n_decisions), default=None
-        What decision d costs where class k is true, in the order of the columns of ``y_proba``; the rows of a data frame are
+        Cost of decision d where class k is true, in the order of the columns of ``y_proba``; the rows of a data frame are
         put in this order if its index names the classes. By default one for each mistake, so that the loss is the error rate.
 
     Returns
@@ -160,7 +160,7 @@ def _names(labels: ArrayLike, n_decisions: int) -> NDArray:
 
 
 class AccuracyCoverage(NamedTuple):
-    """Points of a curve, one for each different confidence, the highest first."""
+    """Result of ``accuracy_coverage_curve``: points of the curve, one for each distinct confidence, in descending order."""
 
     coverage: NDArray[np.float64]
     accuracy: NDArray[np.float64]
@@ -174,9 +174,12 @@ def accuracy_coverage_curve(
     labels: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> AccuracyCoverage:
-    """Return how accurate the decisions are if only those of at least some confidence are taken.
+    r"""Return the accuracy of selective classification as a function of coverage.
 
-    The confidence of a row is the probability of its most probable class.
+    .. math:: \mathrm{accuracy}(\tau) = \frac{\sum_i w_i [c_i \ge \tau] [y_i = d_i]}{\sum_i w_i [c_i \ge \tau]}, \quad
+        \mathrm{coverage}(\tau) = \frac{\sum_i w_i [c_i \ge \tau]}{\sum_i w_i}
+
+    with the most probable class :math:`d_i` of row i and its probability, the confidence :math:`c_i`.
 
     Parameters
     ----------
@@ -188,7 +191,7 @@ def accuracy_coverage_curve(
     coverage : ndarray of shape (n_points,), float64
         Share of the rows of at least that confidence, increasing to 1.
     accuracy : ndarray of shape (n_points,), float64
-        Share of these that are decided rightly; the last is the accuracy of all.
+        Share of these that are decided correctly; the last is the accuracy of all rows.
     threshold : ndarray of shape (n_points,), float64
         The confidence, decreasing.
 
@@ -226,8 +229,8 @@ def aurc_loss(
     .. math:: \int_0^1 \mathrm{risk}(c) \, dc
 
     where risk(c) is the share of mistakes among the fraction c of rows of highest confidence, rows of equal confidence in
-    random order. The integral is exact. The usual sum over rows is a Riemann sum of it, and differs from it by about
-    1/n_rows; only the integral is the same for rows that are repeated.
+    random order. The integral is exact. The usual sum over rows is a Riemann sum of it, which differs by about 1/n_rows; the
+    integral is invariant to repeating all rows.
 
     Parameters
     ----------

@@ -23,7 +23,9 @@ from ._inputs import mean_share
 def accuracy_score(
     y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Return the share of rows that are decided rightly; greater is better.
+    r"""Return the accuracy, the share of rows whose decided class is the true one; greater is better.
+
+    .. math:: \sum_i w_i [y_i = d_i] \Big/ \sum_i w_i
 
     Parameters
     ----------
@@ -65,12 +67,14 @@ def accuracy_score(
 def balanced_accuracy_score(
     y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Return the macro-averaged recall, the mean over the classes that occur of the share decided rightly; greater is better.
+    r"""Return the balanced accuracy, the mean recall of the classes that occur; greater is better.
+
+    .. math:: \frac{1}{K} \sum_k \frac{\mathrm{TP}_k}{\mathrm{TP}_k + \mathrm{FN}_k}
 
     Parameters
     ----------
     y_true, y_pred, labels, sample_weight
-        As for ``accuracy_score``. Classes of ``labels`` that do not occur in ``y_true`` have no share and do not count.
+        As for ``accuracy_score``. Classes of ``labels`` that do not occur in ``y_true`` have no recall and do not count.
 
     Returns
     -------
@@ -99,7 +103,9 @@ def balanced_accuracy_score(
 def recall_per_class(
     y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Return for each class the share of its rows that are decided rightly; greater is better.
+    r"""Return the recall of each class, the share of its rows that are decided correctly; greater is better.
+
+    .. math:: \mathrm{TP}_k / (\mathrm{TP}_k + \mathrm{FN}_k)
 
     Their mean is ``balanced_accuracy_score``. :func:`sklearn.metrics.recall_score` averages in other ways, over labels alone.
 
@@ -135,7 +141,9 @@ def recall_per_class(
 def precision_per_class(
     y_true: Any, y_pred: Any, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Return for each class the share of right ones among the rows decided for it; greater is better.
+    r"""Return the precision of each class, the share of correct ones among the rows decided for it; greater is better.
+
+    .. math:: \mathrm{TP}_k / (\mathrm{TP}_k + \mathrm{FP}_k)
 
     Parameters
     ----------

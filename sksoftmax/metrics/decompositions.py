@@ -1,4 +1,4 @@
-r"""What a proper score is made of: how much a calibrator could mend, and how much only a better model could.
+r"""Decompositions of proper scores.
 
 What lives here: calibration + refinement by cross-fitted calibrators, and reliability − resolution + uncertainty of the Brier
 score by bins. What doesn't: the scores (``scoring_rules``), calibrators (``sksoftmax.calibration``), calibration errors.
@@ -28,12 +28,12 @@ class ScoreDecomposition:
     Attributes
     ----------
     total : float
-        The score of the predictions as they are: ``calibration + refinement``.
+        The score of the predictions: ``calibration + refinement``.
     calibration : float
-        What recalibration by the calibrator that was asked for takes away. Negative for a loss that it made worse, which says
-        that there is nothing to mend, or that there are too few rows to learn how.
+        Total minus the score after recalibration by the given calibrator. For losses negative if recalibration increased the
+        loss: the predictions are calibrated, or there are too few rows to fit the calibrator.
     refinement : float
-        The score after recalibration: what that calibrator leaves.
+        The score after recalibration by this calibrator.
     """
 
     total: float
@@ -61,15 +61,14 @@ def decompose_score(
     sample_weight: ArrayLike | None = None,
     from_logits: bool = False,
 ) -> ScoreDecomposition:
-    r"""Return how much of a proper score is due to calibration, and how much would be left after it.
+    r"""Return a proper score as the sum of a calibration part, which recalibration removes, and a refinement part.
 
     .. math:: \underbrace{\ell(y, p)}_{\text{total}} = \underbrace{\ell(y, p) - \ell(y, g(p))}_{\text{calibration}}
         + \underbrace{\ell(y, g(p))}_{\text{refinement}}
 
-    Each row is recalibrated by a g that was fitted to the other folds, so that nothing is gained by fitting noise. Both parts
-    are relative to the calibrators that g is of: refinement is what these leave, and a calibrator that bends more may find more
-    to mend, if there are rows enough. Probabilities of zero count for g as a third of the least one above zero in its fold,
-    or in their row if that is less.
+    Each row is recalibrated by a map g that was fitted to the other folds, so that overfitting does not reduce the score. Both
+    parts depend on the calibrator: a more flexible one may move a larger part of the score to calibration, given enough rows.
+    Zero probabilities are replaced, for g, by a third of the least positive one in its fold, or in their row if that is less.
 
     Parameters
     ----------
@@ -79,11 +78,11 @@ def decompose_score(
         Cross-entropy is in nats; the Brier score is halved for two classes.
     calibrator : str or Calibrator, default="auto"
         A name in ``sksoftmax.calibration.CALIBRATORS``, or an object, which is cloned and given what ``from_logits`` says.
-        "auto" chooses in each fold among temperatures, vectors and matrices; "temperature" takes a tenth of its time or less,
-        and counts as refinement all that one temperature can't mend.
+        "auto" selects in each fold among temperature, vector and matrix scaling; "temperature" takes a tenth of its time or
+        less, and counts miscalibration of any other form as refinement.
     n_splits : int, default=5
     random_state : int or None, default=0
-        Of the folds, into which rows are shuffled.
+        Seed of the assignment of rows to folds.
 
     Returns
     -------
@@ -103,7 +102,7 @@ def decompose_score(
 
     Examples
     --------
-    Logits that are twice too large cost calibration only:
+    Logits that are twice too large change the calibration part only:
 
     >>> import numpy as np
     >>> from sksoftmax.functional import softmax
@@ -153,14 +152,14 @@ class BrierDecomposition:
     total : float
         ``reliability - resolution + uncertainty + within_bins``, the Brier score.
     reliability : float
-        Mean squared distance of the bins' probabilities from their frequencies; 0 is best.
+        Weighted mean of (mean probability − frequency)² over bins; 0 is best.
     resolution : float
-        Mean squared distance of the bins' frequencies from that of all rows; greater is better.
+        Weighted mean of (frequency − overall frequency)² over bins; greater is better.
     uncertainty : float
-        The Brier score of the class frequencies, which no prediction changes.
+        The Brier score of the class frequencies; the same for all predictions.
     within_bins : float
-        What the bins hide: how probabilities vary within them, less twice how they vary with the truth. 0 where a bin holds one
-        probability only.
+        Variance of the probabilities within bins minus twice their covariance with the outcomes. 0 if each bin holds equal
+        probabilities.
     """
 
     total: float
@@ -183,7 +182,7 @@ def decompose_brier_score(
     .. math:: \mathrm{BS} = \sum_k \Big( \sum_b m_{kb} (\bar p_{kb} - \bar t_{kb})^2 - \sum_b m_{kb} (\bar t_{kb} - \bar t_k)^2
         + \bar t_k (1 - \bar t_k) \Big) + \text{within bins}
 
-    Few rows in a bin make reliability and resolution too large alike; ``decompose_score`` has no bins.
+    With few rows in a bin reliability and resolution are both too large; ``decompose_score`` has no bins.
 
     Parameters
     ----------

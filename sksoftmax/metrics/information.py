@@ -1,6 +1,6 @@
-r"""Information measures: entropies and divergences of rows of class probabilities, and what labels and predictions share.
+r"""Information measures: entropy, divergences, perplexity, code length and mutual information.
 
-What lives here: everything counted in nats or bits, but cross-entropy itself (``scoring_rules``).
+What lives here: metrics in nats or bits, except cross-entropy itself (``scoring_rules``).
 
 Identities, with the mean over rows, truth q and prediction p: cross-entropy(q, p) = entropy(q) + KL(q ‖ p); perplexity =
 exp(cross-entropy in nats); mutual information = entropy of the labels − their entropy given the decisions.
@@ -31,7 +31,7 @@ def entropy(proba: ArrayLike, *, unit: Unit = "nats") -> NDArray[np.float64]:
     Returns
     -------
     entropies : ndarray of shape (n_rows,), float64
-        In [0, log(n_classes)]: 0 for certainty, log(n_classes) for uniform rows.
+        In ``unit``, in [0, log(n_classes)]: 0 for one-hot rows, log(n_classes) for uniform rows.
 
     Raises
     ------
@@ -57,18 +57,18 @@ def entropy(proba: ArrayLike, *, unit: Unit = "nats") -> NDArray[np.float64]:
 def kl_divergence(proba: ArrayLike, other: ArrayLike, *, unit: Unit = "nats") -> NDArray[np.float64]:
     r"""Return the Kullback–Leibler divergence of each row from that of ``other``, :math:`\sum_k p_k \log (p_k / q_k)`.
 
-    The information lost where q is believed and p is true; not symmetric.
+    The expected excess of the cross-entropy of q over that of p, where p is true; not symmetric.
 
     Parameters
     ----------
     proba, other : array-like of shape (n_rows, n_classes), float32 or float64
-        Rows of class probabilities: the truth p and the belief q.
+        Rows of class probabilities: the true p and the predicted q.
     unit : {"nats", "bits"}, default="nats"
 
     Returns
     -------
     divergences : ndarray of shape (n_rows,), float64
-        In [0, ∞]: 0 for equal rows, infinite where q rules out what p does not.
+        In ``unit``, in [0, ∞]: 0 for equal rows, infinite where q is 0 and p is not.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def jensen_shannon_divergence(proba: ArrayLike, other: ArrayLike, *, unit: Unit 
     Returns
     -------
     divergences : ndarray of shape (n_rows,), float64
-        In [0, log 2]: 0 for equal rows, one bit for rows that share no class. Its square root is a distance.
+        In ``unit``, in [0, log 2]: 0 for equal rows, one bit for rows with disjoint supports. Its square root is a metric.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def jensen_shannon_divergence(proba: ArrayLike, other: ArrayLike, *, unit: Unit 
     """
     rows, others = _pair(proba, other)
     total = rows + others
-    # Half of the least number there is would be zero.
+    # Half of the smallest subnormal number would be zero.
     middle = np.maximum(total / 2, np.minimum(total, np.finfo(total.dtype).smallest_subnormal))
     return in_unit((_divergence(rows, middle) + _divergence(others, middle)) / 2, unit)
 
@@ -150,7 +150,7 @@ def perplexity_loss(
     from_logits: bool = False,
     floor: float = 0.0,
 ) -> float:
-    r"""Return the perplexity, :math:`e^{\text{cross-entropy}}`: as if so many classes were equally likely; smaller is better.
+    r"""Return the perplexity, :math:`e^{\text{cross-entropy}}`: the effective number of classes; smaller is better.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def perplexity_loss(
     Returns
     -------
     loss : float
-        In [1, ∞], a number of classes: 1 for certainty that is right, n_classes for uniform probabilities.
+        In [1, ∞], a number of classes: 1 for correct one-hot predictions, n_classes for uniform probabilities.
 
     Raises
     ------
@@ -191,22 +191,23 @@ def code_length_loss(
     floor: float = 0.0,
     whole_bits: bool = False,
 ) -> float:
-    r"""Return the mean length of the code words that the predictions give the labels, in bits; smaller is better.
+    r"""Return the mean code length of the labels under the predictions, in bits; smaller is better.
 
-    .. math:: \sum_i w_i \lceil -\log_2 p_{i y_i} \rceil \Big/ \sum_i w_i
+    .. math:: -\sum_i w_i \log_2 p_{i y_i} \Big/ \sum_i w_i
 
     Parameters
     ----------
     y_true, y_proba, labels, sample_weight, floor
         As for ``cross_entropy_loss``.
     whole_bits : bool, default=False
-        Whether each label has a code word of its own, of whole bits (Shannon's code). By default lengths are not rounded up,
-        as in arithmetic coding of many labels: the cross-entropy in bits, by which the rounded mean is longer by less than one.
+        Whether each label has its own code word, of :math:`\lceil -\log_2 p_{i y_i} \rceil` bits (Shannon's code). By default
+        lengths are not rounded up, as in arithmetic coding of many labels: the mean is the cross-entropy in bits, and less than
+        one bit below the mean of whole bits.
 
     Returns
     -------
     loss : float
-        In [0, ∞], bits a label: 0 for certainty that is right, log2(n_classes) for uniform probabilities.
+        In [0, ∞], bits per label: 0 for correct one-hot predictions, log2(n_classes) for uniform probabilities.
 
     Raises
     ------
@@ -233,7 +234,7 @@ def code_length_loss(
         if given.target is None:
             return float(given.weight @ np.ceil(0.0 - np.log2(np.maximum(given.at_target(given.proba), floor))))
         lengths = np.ceil(0.0 - np.log2(np.maximum(given.proba, floor, dtype=np.float64)))
-    # A class without a share needs no code word.
+    # 0 times infinity is 0 here: classes of target probability 0 do not count.
     lengths[given.target == 0] = 0.0
     return float(given.weight @ given.at_target(lengths))
 
@@ -246,11 +247,11 @@ def mutual_information_score(
     sample_weight: ArrayLike | None = None,
     unit: Unit = "nats",
 ) -> float:
-    r"""Return the mutual information of labels and decisions: what the decision tells about the label; greater is better.
+    r"""Return the mutual information of labels and decided classes; greater is better.
 
     .. math:: \sum_{k,l} c_{kl} \log \frac{c_{kl}}{c_{k\cdot} \, c_{\cdot l}}
 
-    where c is the confusion matrix of all rows, summing to one. Of few rows it comes out too large, by about
+    where c is the confusion matrix, normalised to sum to one. The estimate is biased upwards by about
     :math:`(n_\text{classes} - 1)^2 / 2 n_\text{rows}` nats.
 
     Parameters
@@ -268,8 +269,8 @@ def mutual_information_score(
     Returns
     -------
     score : float
-        In [0, entropy of the labels]: 0 for decisions that do not depend on the label, such as constant ones; the entropy of
-        the labels for decisions that are one to one with it, also if they are consistently wrong.
+        In ``unit``, in [0, entropy of the labels]: 0 for decisions independent of the label, such as constant ones; the entropy
+        of the labels for decisions that determine the label, consistently wrong ones included.
 
     Raises
     ------
@@ -291,6 +292,6 @@ def mutual_information_score(
     joint = check_decisions(y_true, y_pred, labels=labels, sample_weight=sample_weight).confusion_matrix()
     rows, columns = np.nonzero(joint)
     cells = joint[rows, columns]
-    # One after the other: the product of two small shares may be zero.
+    # Divided one after the other: the product of two small marginals may underflow.
     ratio = cells / joint.sum(axis=1)[rows] / joint.sum(axis=0)[columns]
     return in_unit(max(float(cells @ np.log(ratio)), 0.0), unit)

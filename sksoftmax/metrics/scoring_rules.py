@@ -32,11 +32,11 @@ def cross_entropy_loss(
     from_logits: bool = False,
     floor: float = 0.0,
 ) -> float:
-    r"""Return the cross-entropy, the mean of minus the log-probability of what came true; smaller is better.
+    r"""Return the cross-entropy, the mean negative log-probability of the true class; smaller is better.
 
     .. math:: -\sum_i w_i \sum_k t_{ik} \log p_{ik} \Big/ \sum_i w_i
 
-    where t is one-hot for labels. Its least value in the long run is the entropy of the truth given what the model knows.
+    where t is one-hot for labels. Its minimum in expectation is the conditional entropy of the labels given the features.
 
     Parameters
     ----------
@@ -50,18 +50,17 @@ def cross_entropy_loss(
         Non-negative weights of the rows.
     unit : {"nats", "bits"}, default="nats"
     from_logits : bool, default=False
-        Whether ``y_proba`` are logits, of which the softmax is taken. Log-probabilities are logits. Exact where probabilities
-        would round to zero or one.
+        Whether ``y_proba`` are logits, of which the log-softmax is taken; log-probabilities are logits. Accurate where
+        probabilities would round to zero or one.
     floor : float, default=0.0
-        No probability counts as less than this. With 0 a true class of probability zero costs infinity, which is what
-        the forecast deserves; scikit-learn's ``log_loss`` counts ``np.finfo(y_proba.dtype).eps`` instead, that is 36 nats in
-        float64 and 16 in float32.
+        Probabilities are clipped to at least this. With 0 a true class of probability zero gives an infinite loss;
+        scikit-learn's ``log_loss`` clips to ``np.finfo(y_proba.dtype).eps``, a loss of 36 nats in float64 and 16 in float32.
 
     Returns
     -------
     loss : float
-        In [0, ∞]: 0 for certainty that is right, log(n_classes) for uniform probabilities, the entropy of the class
-        frequencies if these are predicted throughout.
+        In [0, ∞]: 0 for one-hot predictions that are correct, log(n_classes) for uniform probabilities, the entropy of the
+        class frequencies if these are predicted for every row.
 
     Raises
     ------
@@ -128,7 +127,7 @@ def brier_score_loss(
     sample_weight: ArrayLike | None = None,
     scale_by_half: bool | Literal["auto"] = "auto",
 ) -> float:
-    r"""Return the Brier score, the mean squared distance of the probabilities from what came true; smaller is better.
+    r"""Return the Brier score, the mean squared distance of the probabilities from the one-hot label; smaller is better.
 
     .. math:: \sum_i w_i \sum_k (p_{ik} - [y_i = k])^2 \Big/ \sum_i w_i
 
@@ -137,13 +136,13 @@ def brier_score_loss(
     y_true, y_proba, labels, sample_weight
         As for ``cross_entropy_loss``.
     scale_by_half : bool or "auto", default="auto"
-        Whether to halve it, so that it is between 0 and 1. As in scikit-learn "auto" does so for two classes only, where
-        the half is the squared error of the one probability.
+        Whether to halve the score, to a range of [0, 1]. As in scikit-learn "auto" halves it for two classes only, for which
+        the half is the squared error of the second class's probability.
 
     Returns
     -------
     loss : float
-        In [0, 2], or [0, 1] if halved; 0 for certainty that is right, 1 − 1/n_classes (or half of it) for uniform
+        In [0, 2], or [0, 1] if halved; 0 for one-hot predictions that are correct, 1 − 1/n_classes (or half of it) for uniform
         probabilities.
 
     Raises
@@ -168,7 +167,7 @@ def brier_score_loss(
 
 
 def brier_scale(given: Predictions, scale_by_half: bool | Literal["auto"]) -> float:
-    """Return one or one half."""
+    """Return the factor of the Brier score: 1, or 0.5 if halved."""
     if scale_by_half not in (True, False, "auto"):
         raise ValueError(f"scale_by_half must be True, False or 'auto', got {scale_by_half!r}.")
     halved = given.n_classes == 2 if scale_by_half == "auto" else scale_by_half
@@ -193,7 +192,7 @@ def spherical_score(
     labels: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""Return the spherical score, the mean probability of what came true over the length of the row; greater is better.
+    r"""Return the spherical score, the mean probability of the true class over the row's Euclidean norm; greater is better.
 
     .. math:: \sum_i w_i \frac{p_{i y_i}}{\lVert p_i \rVert_2} \Big/ \sum_i w_i
 
@@ -205,7 +204,7 @@ def spherical_score(
     Returns
     -------
     score : float
-        In [0, 1]: 1 for certainty that is right, 1/√n_classes for uniform probabilities, 0 for certainty that is wrong.
+        In [0, 1]: 1 for correct one-hot predictions, 1/√n_classes for uniform probabilities, 0 for wrong one-hot predictions.
 
     Raises
     ------

@@ -27,7 +27,7 @@ def d2_cross_entropy_score(
     floor: float = 0.0,
     prior: ArrayLike | None = None,
 ) -> float:
-    r"""Return the share of the class prior's cross-entropy that the predictions save; greater is better.
+    r"""Return D² of the cross-entropy: its relative reduction against the class prior; greater is better.
 
     .. math:: 1 - \frac{\text{cross-entropy of the predictions}}{\text{cross-entropy of the prior}}
 
@@ -36,15 +36,15 @@ def d2_cross_entropy_score(
     y_true, y_proba, labels, sample_weight, from_logits, floor
         As for ``cross_entropy_loss``.
     prior : array-like of shape (n_classes,), default=None
-        Class probabilities to beat, in the order of the columns: for instance the class frequencies of the training rows. By
-        default the frequencies in ``y_true``, the best of all constant predictions.
+        Class probabilities of the reference, in the order of the columns: for instance the class frequencies of the training
+        rows. By default the frequencies in ``y_true``, the best constant prediction.
 
     Returns
     -------
     score : float
-        In [−∞, 1], without a unit: 1 for certainty that is right, 0 for predictions no better than the prior, negative
-        for worse ones. Where the prior makes no mistake (``y_true`` holds one class only) there is nothing to save: the
-        score is 1 if the predictions make none either, else 0.
+        In [−∞, 1], without a unit: 1 for one-hot predictions that are correct, 0 for the loss of the prior, negative for a
+        greater one. Where the prior's loss is zero (``y_true`` holds one class only), the score is 1 if the predictions' loss
+        is zero too, else 0.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def d2_brier_score(
     sample_weight: ArrayLike | None = None,
     prior: ArrayLike | None = None,
 ) -> float:
-    r"""Return the share of the class prior's Brier score that the predictions save; greater is better.
+    r"""Return D² of the Brier score: its relative reduction against the class prior; greater is better.
 
     .. math:: 1 - \frac{\text{Brier score of the predictions}}{\text{Brier score of the prior}}
 
@@ -124,7 +124,7 @@ def d2_spherical_score(
     sample_weight: ArrayLike | None = None,
     prior: ArrayLike | None = None,
 ) -> float:
-    r"""Return how far the spherical score comes from the class prior's on the way to one; greater is better.
+    r"""Return D² of the spherical score S: the relative reduction of 1 − S against the class prior; greater is better.
 
     .. math:: 1 - \frac{1 - \text{spherical score of the predictions}}{1 - \text{spherical score of the prior}}
 

@@ -1,4 +1,4 @@
-r"""The calibration error without bins: residuals smoothed by a kernel as wide as the error itself.
+r"""Calibration error by kernel smoothing, with a bandwidth equal to the error (smECE).
 
 What lives here: ``smooth_calibration_error``, ``smooth_reliability_curve``. What doesn't: errors over bins
 (``calibration_errors``).
@@ -42,9 +42,9 @@ def smooth_calibration_error(
 
     .. math:: \mathrm{smECE}_\sigma = \int_0^1 \Big\lvert \sum_i w_i \, K_\sigma(t, p_i) \, (y_i - p_i) \Big\rvert \, dt
 
-    with the Gaussian kernel of bandwidth σ reflected at 0 and 1, and weights that sum to one, at the one bandwidth where
-    :math:`\mathrm{smECE}_\sigma = \sigma`. No bins to choose, continuous in the predictions, and within constant factors of the
-    distance to the nearest calibrated predictions. Smaller is better; 0 for one-hot predictions that are right; at most 1.
+    with the Gaussian kernel of bandwidth σ reflected at 0 and 1, and weights that sum to one, at the unique bandwidth where
+    :math:`\mathrm{smECE}_\sigma = \sigma`. It has no bins, is continuous in the predictions, and within constant factors of the
+    distance to the nearest calibrated predictions. Smaller is better; 0 for one-hot predictions that are correct; at most 1.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def smooth_calibration_error(
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative; 2 counts as the row twice.
     kind : {"top_label", "class_wise"}, default="top_label"
-        The largest probability of a row and whether its class is right, or the mean of the errors of all classes.
+        The error of the largest probability of a row against whether its class is correct, or the mean error of the classes.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def smooth_calibration_error(
 
     Examples
     --------
-    Every prediction half a tenth too low: the error is that, at any bandwidth.
+    Every prediction is too low by 0.05, which is the error at any bandwidth:
 
     >>> from sksoftmax.metrics import smooth_calibration_error
     >>> y_true, y_proba = [1, 1, 1, 0], [[0.3, 0.7]] * 4
@@ -99,7 +99,7 @@ class SmoothReliabilityCurve:
     proba : ndarray of shape (n_points,)
         Evenly spaced on (0, 1).
     prob_true : ndarray of shape (n_columns, n_points)
-        Smoothed frequency with which what was predicted happened; NaN where nothing is predicted.
+        Smoothed frequency of the event; NaN where the density of the predictions is nearly zero.
     density : ndarray of shape (n_columns, n_points)
         Smoothed density of the predictions.
     bandwidth : ndarray of shape (n_columns,)
@@ -207,9 +207,9 @@ class SmoothError:
 
 
 def _put_on_grid(proba: NDArray, columns: NDArray, amount: NDArray, n_columns: int) -> NDArray[np.float64]:
-    """Return the amounts in cells of [0, 1], each shared by the two cells whose centres are next to its probability.
+    """Return the amounts summed in cells of [0, 1], each divided linearly between the two cells nearest to its probability.
 
-    Centres stand at (j + 1/2) / N_CELLS; what lies beyond the outermost goes there, where the reflection would fold it to.
+    The centres are (j + 1/2) / N_CELLS; amounts beyond the outermost centres go to these, as the reflection would put them.
     """
     position = np.clip(proba.astype(np.float64) * N_CELLS - 0.5, 0, N_CELLS - 1)
     below = np.minimum(position.astype(np.int64), N_CELLS - 2)
@@ -223,7 +223,7 @@ def _put_on_grid(proba: NDArray, columns: NDArray, amount: NDArray, n_columns: i
 
 
 def _smooth(values: NDArray, bandwidth: float) -> NDArray[np.float64]:
-    """Return one column's cells smoothed by the reflected Gaussian."""
+    """Return one column's cells, smoothed by the reflected Gaussian kernel."""
     return idct(dct(values, norm="ortho") * np.exp(_RATES * bandwidth**2), norm="ortho")
 
 
