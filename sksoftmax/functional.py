@@ -3,8 +3,8 @@ r"""Softmax, log-softmax, log-sum-exp and cross-entropy of arrays of logits; of 
 Conventions
 -----------
 ``logits`` are (n_rows, n_classes), or (n_classes,) for one row; float32 stays float32, everything else becomes float64.
-−inf is allowed (a class that cannot be), NaN and +inf are not. Sums are taken in float64. Units are nats. Results are stable:
-the largest logit of a row is subtracted before anything is exponentiated.
+−inf is allowed (a class of probability zero), NaN and +inf are not. Sums are taken in float64. Units are nats. Results are
+numerically stable: the largest logit of a row is subtracted before exponentials are taken.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["cross_entropy", "cross_entropy_gradient", "log_softmax", "logsumexp"
 
 # Rows of probabilities rounded to a few decimals are accepted as summing to one.
 PROBA_TOLERANCE = 1e-4
-# Up to this power of two, and down to its inverse, weights are not scaled: bits stay as they are.
+# Weights whose largest has a binary exponent of at most this, in absolute value, are not scaled.
 ORDINARY_EXPONENT = 256
 
 
@@ -40,7 +40,7 @@ def softmax(logits: ArrayLike) -> NDArray:
     Returns
     -------
     proba : ndarray of the same shape, float32 or float64
-        Non-negative, each row summing to one; a row of −inf throughout gives NaN.
+        Non-negative, each row summing to one; NaN for a row whose logits are all −inf.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def softmax(logits: ArrayLike) -> NDArray:
     >>> softmax([1.0, 2.0, 3.0]).round(4)
     array([0.09  , 0.2447, 0.6652])
 
-    Only differences of logits count:
+    The softmax is invariant to a number added to all logits of a row:
 
     >>> X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     >>> np.allclose(softmax(X), softmax(X + 1000.0))
@@ -76,8 +76,8 @@ def log_softmax(logits: ArrayLike) -> NDArray:
 
     .. math:: \log \mathrm{softmax}(z)_k = z_k - \log \sum_j e^{z_j}
 
-    Finite wherever the logits are, also where the probability itself is too small for a number; what is beyond the lowest
-    number, of logits that far apart, is that number.
+    Finite wherever the logits are, where the probability itself underflows too; values below the lowest finite number of the
+    dtype are that number.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def logsumexp(logits: ArrayLike) -> NDArray:
     Returns
     -------
     values : ndarray of shape (n_rows,) or (), float32 or float64
-        −inf for a row of −inf throughout.
+        −inf for a row whose logits are all −inf.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def cross_entropy(
     Parameters
     ----------
     logits : array-like of shape (n_rows, n_classes) or (n_classes,)
-        Scores, not probabilities: the softmax is taken inside.
+        Logits, not probabilities: the softmax is applied here.
     y : array-like of shape (n_rows,) or (n_rows, n_classes)
         Class indices in ``0..n_classes - 1``, or rows of class probabilities. For one row of logits, an index or a row.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -183,7 +183,7 @@ def cross_entropy(
 
     Examples
     --------
-    The logarithms of probabilities are logits of theirs:
+    Logarithms of probabilities are logits:
 
     >>> import numpy as np
     >>> from sksoftmax.functional import cross_entropy
@@ -211,18 +211,18 @@ def cross_entropy_gradient(
     label_smoothing: float = 0.0,
     reduction: Literal["mean", "sum"] = "mean",
 ) -> NDArray:
-    r"""Return the gradient of ``cross_entropy`` by the logits.
+    r"""Return the gradient of ``cross_entropy`` with respect to the logits.
 
     .. math:: \frac{\partial \ell}{\partial z_k} = \mathrm{softmax}(z)_k - t_k
 
-    times the row's share of the mean or sum.
+    times the row's weight in the mean or sum.
 
     Parameters
     ----------
     logits, y, sample_weight, label_smoothing
         As for ``cross_entropy``.
     reduction : {"mean", "sum"}, default="mean"
-        Of the loss whose gradient this is.
+        Reduction of the loss that is differentiated.
 
     Returns
     -------
@@ -334,10 +334,10 @@ def check_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.flo
 
 
 def scale_weight(weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """Return weights of which no sum overflows and no quotient is inexact, and by which power of two they were divided.
+    """Return weights divided by a power of two so that sums do not overflow and quotients are exact, and its exponent.
 
-    Ordinary weights are returned as they are. Where the largest is below 1e-77 or above 1e77, it ends between 1/2 and 1; what
-    is below 1e-308 of it may become zero.
+    Weights whose largest is between 1e-77 and 1e77 are returned unchanged. Otherwise the largest is scaled to between 1/2 and
+    1, and weights below 1e-308 of it may become zero.
     """
     _, exponent = np.frexp(weight.max(initial=0.0))
     if abs(exponent) <= ORDINARY_EXPONENT:
@@ -346,7 +346,7 @@ def scale_weight(weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]
 
 
 def as_floats(values: Any, name: str) -> NDArray:
-    """Return real numbers as float32 or float64: what is neither becomes float64, objects and nullable columns too.
+    """Return real numbers as float32 or float64; other dtypes, objects and nullable columns included, become float64.
 
     Raises
     ------
@@ -373,9 +373,9 @@ def check_proba(proba: ArrayLike, name: str, *, shape: tuple[int, int] | None = 
     proba : array-like of shape (n_rows, n_classes)
         Non-negative, each row summing to one within ``PROBA_TOLERANCE``.
     name : str
-        What error messages call it.
+        Name of the parameter in error messages.
     shape : tuple of int, default=None
-        The shape it must have.
+        Required shape.
 
     Returns
     -------

@@ -1,14 +1,13 @@
-"""Scorers: ``sksoftmax.metrics`` as ``scoring=`` of scikit-learn; they survive folds that lack a class and take soft targets.
+"""Scikit-learn scorers of ``sksoftmax.metrics``, for folds that lack a class and for soft targets too.
 
-``SCORERS`` has one a metric under the name that scikit-learn would give it, each an attribute too, as
-``sksoftmax.scorers.neg_cross_entropy``; ``make_scorer`` makes those with options. All honour ``sample_weight``.
+``SCORERS`` has one scorer for each metric, named as scikit-learn would name it; each is an attribute too, as
+``sksoftmax.scorers.neg_cross_entropy``. ``make_scorer`` makes scorers with options. All support ``sample_weight``.
 
-A scorer reads ``classes_`` from the estimator, so that columns mean what they mean there whichever classes a fold holds. Those
-that need logits ask for ``predict_log_proba``, which estimators that know their logits compute from these; others are asked for
-``predict_proba``.
+A scorer takes the classes of the columns from the estimator's ``classes_``, whichever classes a fold contains. Metrics of
+logits call ``predict_log_proba``, which is accurate where probabilities underflow; others ``predict_proba`` or ``predict``.
 
-A class that the estimator never saw has probability zero: it costs what certainty that is wrong costs, and is never decided
-for. Where that is infinite, as for cross-entropy, no probability counts as less than ``FLOOR``.
+Classes that the estimator was not fitted on have probability zero: they incur the loss of a wrong one-hot prediction and are
+never decided for. Where this loss is infinite, as for cross-entropy, probabilities are clipped to at least ``FLOOR``.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from .metrics._inputs import encode, is_table
 __all__ = ["FLOOR", "SCORERS", "Scorer", "make_expected_cost", "make_scorer", "make_top_k_accuracy", "scorer_name"]
 
 FLOOR = 2.0**-1022
-"""Least probability that a scorer counts with: the smallest normal number of float64, 708 nats.
+"""Lower bound of probabilities in scorers: the smallest normal number of float64, a loss of 708 nats.
 
-The same for every estimator: one that knows its log-probabilities shall not be punished harder than one that rounds them to
-zero. Probabilities above it count exactly. Scikit-learn's ``neg_log_loss`` has 2⁻⁵² in float64 and 2⁻²³ in float32, 36 and 16
-nats; ``make_scorer("cross_entropy_loss", floor=2**-52)`` does as it does in float64.
+It is the same for all estimators, so that one with exact log-probabilities has no greater loss than one whose probabilities
+underflow to zero. Scikit-learn's ``neg_log_loss`` clips to 2⁻⁵² in float64 and 2⁻²³ in float32, 36 and 16 nats;
+``make_scorer("cross_entropy_loss", floor=2**-52)`` is equivalent to it in float64.
 """
 
-# What an estimator is asked for, the first that it has.
+# Response methods by what a metric needs; the first that the estimator has is called.
 _METHODS = {
     "logits": ("predict_log_proba", "predict_proba"),
     "scores": ("predict_log_proba", "predict_proba", "decision_function"),
@@ -44,15 +43,15 @@ _METHODS = {
     "labels": ("predict",),
 }
 
-# What a scorer itself passes to the metric.
-_GIVEN = {"y_true", "y_proba", "y_pred", "labels", "sample_weight", "from_logits"}
+# Parameters of metrics that the scorer passes itself.
+_PASSED = {"y_true", "y_proba", "y_pred", "labels", "sample_weight", "from_logits"}
 
 
 class Scorer(_BaseScorer):
     """A metric as scikit-learn's ``scoring``: ``scorer(estimator, X, y, sample_weight=None) -> float``, greater is better.
 
-    Made by ``make_scorer``. It requests ``sample_weight`` where metadata routing is enabled, pickles and can be cloned. It
-    calls the estimator itself, since scikit-learn would hand on only one of two columns.
+    Made by ``make_scorer``. It requests ``sample_weight`` where metadata routing is enabled; it can be pickled and cloned. It
+    calls the response method directly, since scikit-learn passes on only one column for two classes.
 
     Parameters
     ----------
@@ -105,7 +104,7 @@ class Scorer(_BaseScorer):
         return y_pred
 
     def _add_unseen(self, classes: NDArray, y_true: NDArray, y_pred: NDArray) -> tuple[NDArray, NDArray]:
-        """Return the classes and columns of the prediction, with more of probability zero for labels that are not there."""
+        """Return the classes and the predictions, extended by columns of probability zero for labels not in ``classes_``."""
         known = set(classes.tolist())
         unseen = [label for label in encode(y_true, None, None)[0].tolist() if label not in known]
         if not unseen:
@@ -115,10 +114,10 @@ class Scorer(_BaseScorer):
         classes = np.concatenate([classes, np.array(unseen, dtype=None if classes.dtype.kind != "O" else object)])
         if self._needs == "labels":
             return classes, y_pred
-        nothing = 0.0 if self._needs == "proba" else -np.inf
+        zero = 0.0 if self._needs == "proba" else -np.inf
         if y_pred.ndim == 1:  # a decision function of two classes
             y_pred = np.column_stack([np.zeros_like(y_pred), y_pred])
-        return classes, np.hstack([y_pred, np.full((len(y_pred), len(unseen)), nothing, dtype=y_pred.dtype)])
+        return classes, np.hstack([y_pred, np.full((len(y_pred), len(unseen)), zero, dtype=y_pred.dtype)])
 
 
 def make_scorer(metric: str, **options: Any) -> Scorer:
@@ -163,7 +162,7 @@ def make_scorer(metric: str, **options: Any) -> Scorer:
     if metric not in METRICS:
         raise ValueError(f"sksoftmax.metrics.METRICS has no {metric!r}; it has {', '.join(sorted(METRICS))}.")
     parameters = inspect.signature(METRICS[metric].function).parameters
-    allowed = [name for name in parameters if name not in _GIVEN]
+    allowed = [name for name in parameters if name not in _PASSED]
     for name in options:
         if name not in allowed:
             raise ValueError(f"A scorer of {metric} has no option {name!r}; it has {', '.join(sorted(allowed)) or 'none'}.")
@@ -197,7 +196,7 @@ def make_expected_cost(*, cost: ArrayLike) -> Scorer:
     Parameters
     ----------
     cost : array-like of shape (n_classes, n_decisions)
-        What each decision costs where a class is true, in the order of the estimator's ``classes_``.
+        Cost of each decision (column) for each true class (row), in the order of the estimator's ``classes_``.
 
     Returns
     -------
@@ -213,7 +212,7 @@ def make_expected_cost(*, cost: ArrayLike) -> Scorer:
 
 
 def scorer_name(metric: str) -> str:
-    """Return the scorer's name of a metric: ``neg_`` before a loss or an error, no ``_loss`` and no ``_score`` at the end."""
+    """Return the name of a metric's scorer: ``_loss`` and ``_score`` removed, ``neg_`` prefixed to losses and errors."""
     if METRICS[metric].greater_is_better:
         return metric.removesuffix("_score")
     return f"neg_{metric.removesuffix('_loss')}"

@@ -71,6 +71,8 @@ def balanced_accuracy_score(
 
     .. math:: \frac{1}{K} \sum_k \frac{\mathrm{TP}_k}{\mathrm{TP}_k + \mathrm{FN}_k}
 
+    over the K classes that occur.
+
     Parameters
     ----------
     y_true, y_pred, labels, sample_weight
