@@ -1,6 +1,7 @@
 """Geometry of the displays: nothing covers or leaves what it should not, at any number of classes and length of names."""
 
 from functools import partial
+from itertools import pairwise
 
 import matplotlib
 import numpy as np
@@ -211,6 +212,18 @@ def test_panels_in_default_axes_keep_their_titles_apart(plt, draw):
     for ax in axes[0]:  # a number is read at the foot of the column
         below = axes[1, ax.get_subplotspec().colspan.start]
         assert ax.get_xlim() == below.get_xlim()
+
+
+def test_numbers_below_narrow_bars_are_apart(plt):
+    figure = plt.figure(figsize=(9, 5))
+    left, _ = figure.subfigures(1, 2)
+    coefficients(left.subplots(2, 2))
+    figure.draw_without_rendering()
+    for ax in left.axes[2:]:
+        low, high = ax.get_xlim()
+        numbers = [tick.label1 for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        assert len(numbers) > 1
+        assert not any(overlap(one, other) for one, other in pairwise(numbers))
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -260,7 +260,7 @@ class CoefficientDisplay:
             panel.set_ylim(n_bars - 0.4, -0.6)  # the largest on top
             panel.axvline(0, color=GREY, linewidth=0.8)
             title_panel(panel, title, above)
-            panel.locator_params(axis="x", nbins=5)
+            panel.locator_params(axis="x", nbins=int(np.clip(1.8 * width_of(panel), 2, 5)))
         if ax is None:
             self.ax_[0].figure.supxlabel(self.xlabel, fontsize="medium")
         else:
