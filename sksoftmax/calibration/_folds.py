@@ -1,7 +1,7 @@
-"""Classifiers fitted on folds, and what they tell of the rows that they did not see.
+"""Classifiers fitted on folds, and their logits of test rows.
 
 What lives here: one fold's fit, all folds' logits as one array, and a classifier joined to its calibrator. What doesn't: the
-scikit-learn face (``classifier``), reading logits (``_logits``), calibration itself (a calibrator's file).
+scikit-learn estimator (``classifier``), reading logits (``_logits``), calibration itself (a calibrator's file).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ._zeros import fill_zeros, logit_of_zero
 
 @dataclass(frozen=True)
 class CalibratedModel:
-    """A fitted classifier, the calibrator fitted to its logits, and all the classes that there are.
+    """A fitted classifier, the calibrator fitted to its logits, and the classes of all folds.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class CalibratedModel:
 
 @dataclass(frozen=True)
 class Fold:
-    """What one fold's classifier tells of its test rows.
+    """One fold's classifier and its logits of the test rows.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ def _fit_fold(estimator: Any, X: Any, y: NDArray, train: Any, test: Any, params:
 
 
 def read_fold(estimator: Any, X: Any, rows: NDArray, response_method: str) -> Fold:
-    """Return what a fitted classifier tells of X, the rows of these numbers."""
+    """Return a fitted classifier's logits of X, whose rows have these numbers, as a fold."""
     classes, method = fitted_classes(estimator), choose_response_method(estimator, response_method)
     logits = read_logits(estimator, X, method)
     zero = -np.inf if method == "decision_function" else logit_of_zero(logits)
@@ -145,7 +145,7 @@ def join_folds(estimator: Any, folds: list[Fold], classes: NDArray) -> Fold:
 
 @dataclass
 class CrossEntropies:
-    """Weighted sums of the cross-entropy of calibration rows, before and after."""
+    """Weighted sums of the cross-entropy of calibration rows before and after calibration, in nats, and of the weights."""
 
     before: float = 0.0
     after: float = 0.0

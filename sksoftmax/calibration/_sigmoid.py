@@ -1,4 +1,4 @@
-"""Logistic regression of a probability on a few columns, without penalty: what one-vs-rest and beta calibration are made of.
+"""Unpenalised logistic regression on a few columns: the fit behind one-vs-rest and beta calibration.
 
 What lives here: ``fit_sigmoid``, sigmoids in logarithms, differences of huge logits. What doesn't: what the columns are
 (``one_vs_rest``, ``beta``).
@@ -33,12 +33,12 @@ def fit_sigmoid(
         Not zero throughout.
     """
     weight = weight / weight.sum()
-    # Powers of two change no digit, and squares of what they leave do not overflow.
+    # Scaling by powers of two is exact; squares of the scaled numbers do not overflow.
     exponent = np.frexp(np.abs(columns).max(axis=0, initial=0.0))[1]
     columns = np.ldexp(columns, -exponent)
     centre = weight @ columns
     scale = np.sqrt(weight @ (columns - centre) ** 2)
-    varies = np.flatnonzero(scale > 1e-12 * np.abs(centre))  # others tell nothing beside the intercept: they are left at zero
+    varies = np.flatnonzero(scale > 1e-12 * np.abs(centre))  # constant columns get coefficients of zero
     X = np.ascontiguousarray((columns - centre)[:, varies] / scale[varies])
     if len(varies) == 0:
         X = np.zeros((len(columns), 1))
