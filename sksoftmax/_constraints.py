@@ -26,6 +26,8 @@ class NameOrObject(SortedStrOptions):
         What objects have to be instances of.
     *others : str
         Names besides those of the table.
+    notes : mapping
+        What is said of a name, by name: what others call it.
 
     Examples
     --------
@@ -35,15 +37,19 @@ class NameOrObject(SortedStrOptions):
     a str among {'a', 'b'} or an instance of 'sksoftmax.losses.Loss'
     """
 
-    def __init__(self, table: Mapping[str, type], base: type, *others: str) -> None:
+    def __init__(self, table: Mapping[str, type], base: type, *others: str, notes: Mapping[str, str] | None = None) -> None:
         super().__init__({*table, *others})
         self._base = base
+        self._notes = notes or {}
 
     def is_satisfied_by(self, val: Any) -> bool:
         return isinstance(val, self._base) or super().is_satisfied_by(val)
 
     def __str__(self) -> str:
-        return f"{super().__str__()} or an instance of '{public_name(self._base)}'"
+        names = super().__str__()
+        for name, note in self._notes.items():
+            names = names.replace(repr(name), f"{name!r} ({note})")
+        return f"{names} or an instance of '{public_name(self._base)}'"
 
 
 def public_name(cls: type) -> str:

@@ -41,11 +41,22 @@ INSTEAD = {
 
 OF_CALIBRATION = {
     "base_estimator": "set estimator",
+    "classifier": "set estimator",
     "method": (
         "set calibrator='platt' for the method 'sigmoid' of CalibratedClassifierCV, 'isotonic' or 'temperature' for the others"
     ),
+    **{
+        name: f"set estimator=SoftmaxRegressionClassifier({name}=...)"
+        for name in ("C", "class_weight", "l1_ratio", "loss", "max_iter", "random_state", "solver", "tol")
+    },
 }
-"""The same for estimators that have a calibrator."""
+"""The same for estimators that calibrate another."""
+
+OF_ONE_TEMPERATURE = OF_CALIBRATION | {
+    name: f"take CalibratedClassifier({parameter}=...)"
+    for name, parameter in (("calibrator", "calibrator"), ("ensemble", "ensemble"), ("method", "calibrator"))
+}
+"""The same where the calibrator is given."""
 
 
 def explain_unknown(init: Init) -> Init:
@@ -61,6 +72,23 @@ def explain_unknown(init: Init) -> Init:
         init(self, *args, **params)
 
     return checked  # type: ignore[return-value]
+
+
+def refuse_unknown(estimator: Any, params: Iterable[str]) -> None:
+    """Raise the ValueError of ``set_params`` for a parameter of which is known what to set instead.
+
+    Parameters
+    ----------
+    estimator : estimator
+    params : iterable of str
+        Names as ``set_params`` takes them, nested ones too.
+    """
+    known = estimator._get_param_names()
+    for name in params:
+        own = name.partition("__")[0]
+        advice = None if own in known else where_to_set(own, known)
+        if advice is not None:
+            raise ValueError(f"Invalid parameter {name!r} for estimator {estimator!r}: {advice}.")
 
 
 def where_to_set(name: str, known: Iterable[str]) -> str | None:
@@ -80,12 +108,12 @@ def where_to_set(name: str, known: Iterable[str]) -> str | None:
     >>> where_to_set("max_iters", ["C", "max_iter"])
     "perhaps 'max_iter' is meant"
     """
-    if name in OF_CALIBRATION and "estimator" in known:
-        return (
-            OF_CALIBRATION[name] if "calibrator" in known or name != "method" else "take CalibratedClassifier(calibrator=...)"
-        )
-    if name in INSTEAD:
-        return INSTEAD[name]
+    known = list(known)
+    instead = INSTEAD
+    if "estimator" in known:
+        instead = OF_CALIBRATION if "calibrator" in known else OF_ONE_TEMPERATURE
+    if name in instead:
+        return instead[name]
     for parameter, module, table in (("loss", "losses", LOSSES), ("solver", "solvers", SOLVERS)):
         owners = _owners(name, table)
         if owners and parameter in known:

@@ -30,7 +30,7 @@ from ._arrays import as_numpy
 from ._availability import available_if
 from ._constraints import NameOrObject, SortedStrOptions
 from ._params import objects_for_names
-from ._unknown_parameters import explain_unknown, where_to_set
+from ._unknown_parameters import explain_unknown, refuse_unknown
 from .blocks import RotatedRows, RowBlocks, as_rows, score_rows
 from .functional import check_weight, scale_weight
 from .losses import LOSSES, BoundLoss, Loss
@@ -267,11 +267,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         ValueError
             There is no such parameter; the message says where the thing is set.
         """
-        known = self._get_param_names()
-        for name in params:
-            advice = None if name.partition("__")[0] in known else where_to_set(name, known)
-            if advice is not None:
-                raise ValueError(f"Invalid parameter {name!r} for estimator {self!r}: {advice}.")
+        refuse_unknown(self, params)
         return super().set_params(**{**params, **objects_for_names(self, params, {"loss": LOSSES, "solver": SOLVERS})})
 
     # -- fitting -------------------------------------------------------------------------------------------------

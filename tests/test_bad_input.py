@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sksoftmax import CalibratedClassifier, SoftmaxRegressionClassifier
+from sksoftmax import CalibratedClassifier, SoftmaxRegressionClassifier, TemperatureScalingCalibrator
 from sksoftmax.losses import CrossEntropy
 from sksoftmax.solvers import SOLVERS
 
@@ -159,6 +159,28 @@ def test_parameters_of_other_places_say_where_they_are_set(name, message):
         clf.set_params(**{name: 1})
 
 
+OF_CALIBRATION = [
+    (CalibratedClassifier, "method", "set calibrator='platt' for the method 'sigmoid'"),
+    (CalibratedClassifier, "base_estimator", r"set estimator\."),
+    (CalibratedClassifier, "C", r"set estimator=SoftmaxRegressionClassifier\(C=...\)"),
+    (CalibratedClassifier, "penalty", "its parameters are calibrator, cv|Valid parameters are"),
+    (CalibratedClassifier, "ensembles", "perhaps 'ensemble' is meant"),
+    (TemperatureScalingCalibrator, "base_estimator", r"set estimator\."),
+    (TemperatureScalingCalibrator, "method", r"take CalibratedClassifier\(calibrator=...\)"),
+    (TemperatureScalingCalibrator, "calibrator", r"take CalibratedClassifier\(calibrator=...\)"),
+    (TemperatureScalingCalibrator, "ensemble", r"take CalibratedClassifier\(ensemble=...\)"),
+]
+
+
+@pytest.mark.parametrize(("cls", "name", "message"), OF_CALIBRATION)
+def test_calibrated_classifiers_say_where_their_parameters_are_set(cls, name, message):
+    with pytest.raises(TypeError, match=f"^{cls.__name__} has no parameter '{name}': .*({message})"):
+        cls(**{name: 1})
+    for given in (name, f"{name}__C"):
+        with pytest.raises(ValueError, match=rf"^Invalid parameter '{name}\w*' for estimator {cls.__name__}.*({message})"):
+            cls().set_params(**{given: 1})
+
+
 def test_a_parameter_that_nobody_knows_gets_the_list_of_those_that_are():
     with pytest.raises(TypeError, match=r"no parameter 'zzz': its parameters are C, class_weight, .*, warm_start\."):
         SoftmaxRegressionClassifier(zzz=1)
@@ -192,7 +214,9 @@ def test_allowed_names_are_sorted_and_classes_public():
         SoftmaxRegressionClassifier(solver="sag").fit(X, Y)
     with pytest.raises(InvalidParameterError, match=r"{'cosine', .*, 'margin'} or an instance of 'sksoftmax.losses.Loss'"):
         SoftmaxRegressionClassifier(loss="log").fit(X, Y)
-    calibrator = r"{'auto', .*, 'vector'} or an instance of 'sksoftmax.calibration.Calibrator'"
+    calibrator = (
+        r"{'auto', .*'platt' \(scikit-learn's 'sigmoid'\), .*, 'vector'} or an instance of 'sksoftmax.calibration.Calibrator'"
+    )
     with pytest.raises(InvalidParameterError, match=calibrator):
         CalibratedClassifier(calibrator="sigmoid").fit(X, Y)
 

@@ -26,7 +26,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted, has_fit_paramete
 from .._arrays import as_numpy
 from .._constraints import NameOrObject, SortedStrOptions
 from .._params import objects_for_names
-from .._unknown_parameters import explain_unknown
+from .._unknown_parameters import explain_unknown, refuse_unknown
 from ..classifier import SoftmaxRegressionClassifier
 from ..functional import check_weight, logsumexp, scale_weight
 from ..sparse_rows import check_indices
@@ -124,7 +124,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [*(HasMethods([name]) for name in RESPONSE_METHODS), None],
-        "calibrator": [NameOrObject(CALIBRATORS, Calibrator)],
+        "calibrator": [NameOrObject(CALIBRATORS, Calibrator, notes={"platt": "scikit-learn's 'sigmoid'"})],
         "cv": ["cv_object", SortedStrOptions({"prefit"})],
         "ensemble": ["boolean", SortedStrOptions({"auto"})],
         "response_method": [SortedStrOptions({"auto", *RESPONSE_METHODS})],
@@ -258,7 +258,13 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            There is no such parameter; the message says where the thing is set.
         """
+        refuse_unknown(self, params)
         return super().set_params(**{**params, **objects_for_names(self, params, {"calibrator": CALIBRATORS})})
 
     # -- metadata ------------------------------------------------------------------------------------------------
