@@ -1,6 +1,7 @@
 """CalibratedClassifier: what it fits to which rows, for any classifier, labels of any kind and folds of any shape."""
 
 import pickle
+from contextlib import nullcontext
 
 import joblib
 import numpy as np
@@ -251,6 +252,29 @@ def test_zero_counts_as_a_third_of_the_least_and_stays_the_lowest_of_a_row():
     filled = np.where(X > 0, X, 0.1 / 3)
     expected = TemperatureScaling().fit(np.log(filled), [0, 0, 1, 2, 1])
     assert clf.calibrator_.temperature_ == pytest.approx(expected.temperature_, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "cv", ["prefit", [(np.arange(5), np.arange(12)), (np.arange(5, 10), np.arange(12))]], ids=["prefit", "folds"]
+)
+def test_rows_without_weight_do_not_say_what_a_zero_counts_as(cv):
+    class Told(ClassifierMixin, BaseEstimator):
+        classes_ = np.arange(3)
+
+        def fit(self, X, y):
+            return self
+
+        def predict_proba(self, X):
+            return X
+
+    X = np.array([[0.6, 0.3, 0.1], [0.9, 0.1, 0.0], [0.1, 0.9, 0.0], [0.2, 0.6, 0.2], [0.5, 0.2, 0.3]])
+    X, y = np.vstack([X, X, [[1 - 1e-9, 1e-9, 0.0], [1e-9, 0.0, 1 - 1e-9]]]), np.array([0, 0, 1, 2, 1] * 2 + [1, 0])
+    weight = np.where(np.arange(12) < 10, 1.0, 0.0)
+    with pytest.warns(UserWarning, match="the weights are used for the calibration only") if cv != "prefit" else nullcontext():
+        clf = CalibratedClassifier(Told(), cv=cv).fit(X, y, sample_weight=weight)
+    assert [model.zero for model in clf.calibrated_classifiers_] == pytest.approx(
+        [np.log(0.1 / 3)] * (1 if cv == "prefit" else 2)
+    )
 
 
 @pytest.mark.parametrize("estimator", [KNeighborsClassifier(10), RandomForestClassifier(20, random_state=0)], ids=repr)

@@ -99,11 +99,18 @@ class Fold:
 
 
 def fit_folds(
-    estimator: Any, X: Any, y: NDArray, splits: list, params: dict[str, Any], response_method: str, n_jobs: int | None
+    estimator: Any,
+    X: Any,
+    y: NDArray,
+    splits: list,
+    params: dict[str, Any],
+    response_method: str,
+    n_jobs: int | None,
+    weight: NDArray | None = None,
 ) -> list[Fold]:
     """Return every fold's classifier with its logits of test rows; folds that lack a class are named in a warning."""
     folds = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_fold)(clone(estimator), X, y, train, test, params, response_method) for train, test in splits
+        delayed(_fit_fold)(clone(estimator), X, y, train, test, params, response_method, weight) for train, test in splits
     )
     lost = sum(len(_row_numbers(test, len(y))) - len(fold.rows) for fold, (_, test) in zip(folds, splits, strict=True))
     if lost:
@@ -115,7 +122,16 @@ def fit_folds(
     return folds
 
 
-def _fit_fold(estimator: Any, X: Any, y: NDArray, train: Any, test: Any, params: dict[str, Any], response_method: str) -> Fold:
+def _fit_fold(
+    estimator: Any,
+    X: Any,
+    y: NDArray,
+    train: Any,
+    test: Any,
+    params: dict[str, Any],
+    response_method: str,
+    weight: NDArray | None,
+) -> Fold:
     X_train, y_train = _safe_split(estimator, X, y, train)
     estimator.fit(X_train, y_train, **_check_method_params(X, params=params, indices=train))
     classes = fitted_classes(estimator)
@@ -124,14 +140,17 @@ def _fit_fold(estimator: Any, X: Any, y: NDArray, train: Any, test: Any, params:
     if not len(test):
         raise ValueError(f"No test row of a fold is of one of the classes {classes} in its training rows: shuffle the folds.")
     X_test, _ = _safe_split(estimator, X, None, test, train)
-    return read_fold(estimator, X_test, test, response_method)
+    return read_fold(estimator, X_test, test, response_method, weight)
 
 
-def read_fold(estimator: Any, X: Any, rows: NDArray, response_method: str) -> Fold:
-    """Return a fitted classifier's logits of X, whose rows have these numbers, as a fold."""
+def read_fold(estimator: Any, X: Any, rows: NDArray, response_method: str, weight: NDArray | None = None) -> Fold:
+    """Return a fitted classifier's logits of X, whose rows have these numbers, as a fold.
+
+    ``weight`` has an entry for each row of the training set; rows of weight 0 have no say in what a zero counts as.
+    """
     classes, method = fitted_classes(estimator), choose_response_method(estimator, response_method)
     logits = read_logits(estimator, X, method)
-    zero = -np.inf if method == "decision_function" else logit_of_zero(logits)
+    zero = -np.inf if method == "decision_function" else logit_of_zero(logits, None if weight is None else weight[rows])
     return Fold(estimator, classes, method, rows, fill_zeros(logits, zero), zero)
 
 

@@ -193,22 +193,25 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             sample_weight = check_sample_weight(sample_weight, y)
         routed = self._route(estimator, sample_weight, fit_params)
         weight = np.ones(len(y)) if sample_weight is None else scale_weight(sample_weight)[0]
+        known_weight = weight if "sample_weight" in routed.calibrator.fit else None
         report = CrossEntropies()
         if self._is_prefit(estimator):
             classes = fitted_classes(estimator)
-            folds = [read_fold(estimator, X, np.arange(len(y)), self.response_method)]
+            folds = [read_fold(estimator, X, np.arange(len(y)), self.response_method, known_weight)]
         else:
             classes, _ = check_labels(y)
-            folds = self._cross_validated(estimator, X, y, classes, routed)
+            folds = self._cross_validated(estimator, X, y, classes, routed, known_weight)
         models = [calibrate(calibrator, fold, X, y, weight, classes, routed.calibrator.fit, report) for fold in folds]
         self._set_fitted_attributes(classes, models, report, ensemble=self._is_ensemble(estimator))
         return self
 
-    def _cross_validated(self, estimator: Any, X: Any, y: NDArray, classes: NDArray, routed: Any) -> list[Fold]:
-        """Return what calibrators are fitted to: a fold each, or all folds' test rows as one."""
+    def _cross_validated(
+        self, estimator: Any, X: Any, y: NDArray, classes: NDArray, routed: Any, weight: NDArray | None
+    ) -> list[Fold]:
+        """Return what calibrators are fitted to, with these weights: a fold each, or all folds' test rows as one."""
         splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split))
         params = routed.estimator.fit
-        folds = fit_folds(estimator, X, y, splits, params, self.response_method, self.n_jobs)
+        folds = fit_folds(estimator, X, y, splits, params, self.response_method, self.n_jobs, weight)
         if self._is_ensemble(estimator):
             return folds
         return [join_folds(clone(estimator).fit(X, y, **params), folds, classes)]
