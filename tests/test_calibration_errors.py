@@ -227,6 +227,14 @@ def test_smooth_curve_is_as_far_from_the_diagonal_as_the_error(make_predictions,
     np.testing.assert_allclose(curve.density.mean(axis=1), 1)
 
 
+def test_smooth_curve_is_of_probabilities():
+    """All right at .8, the residuals there spread to the end: .2 above it."""
+    curve = smooth_reliability_curve(np.ones(50, dtype=int), np.tile([0.2, 0.8], (50, 1)), labels=[0, 1], kind="class_wise")
+    seen = curve.prob_true[~np.isnan(curve.prob_true)]
+    assert seen.min() == 0
+    assert seen.max() == 1
+
+
 def test_smooth_curve_follows_the_frequencies(rng):
     p = rng.uniform(size=20_000)
     y = (rng.uniform(size=len(p)) < p**2).astype(int)

@@ -99,7 +99,7 @@ class SmoothReliabilityCurve:
     proba : ndarray of shape (n_points,)
         Evenly spaced on (0, 1).
     prob_true : ndarray of shape (n_columns, n_points)
-        Smoothed frequency of the event; NaN where the density of the predictions is nearly zero.
+        Smoothed frequency of the event, in [0, 1]; NaN where the density of the predictions is nearly zero.
     density : ndarray of shape (n_columns, n_points)
         Smoothed density of the predictions.
     bandwidth : ndarray of shape (n_columns,)
@@ -126,7 +126,8 @@ def smooth_reliability_curve(
     .. math:: \bar t(p) = p + \frac{\sum_i w_i K_\sigma(p, p_i) (y_i - p_i)}{\sum_i w_i K_\sigma(p, p_i)}
 
     The residuals are smoothed, not the outcomes: the curve of calibrated predictions is the diagonal up to its ends, and the
-    mean distance to the diagonal, weighted by the density, is the smooth calibration error.
+    mean distance to the diagonal, weighted by the density, is the smooth calibration error. Near 0 and 1 the formula can leave
+    [0, 1]; the curve is clipped to it, the error is not.
 
     Parameters
     ----------
@@ -166,7 +167,7 @@ def smooth_reliability_curve(
     residual = np.array([_smooth(*pair) for pair in zip(residuals, widths, strict=True)]) * N_CELLS
     seen = density > MIN_DENSITY
     prob_true = proba + np.divide(residual, density, out=np.full_like(residual, np.nan), where=seen)
-    return SmoothReliabilityCurve(proba, prob_true, density, widths)
+    return SmoothReliabilityCurve(proba, np.clip(prob_true, 0, 1), density, widths)
 
 
 class SmoothError:
