@@ -38,6 +38,52 @@ print(*values, sum(twice.stats.cache_hits.values()))
 """
 
 
+FORK = """
+import os, signal, threading
+from numba import njit
+from numba.core.compiler_lock import global_compiler_lock
+import sksoftmax
+
+taken, done = threading.Event(), threading.Event()
+
+def compile_for_a_while():
+    with global_compiler_lock:
+        taken.set()
+        done.wait(0.5)
+
+thread = threading.Thread(target=compile_for_a_while)
+thread.start()
+taken.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)  # ends a child that hangs
+    njit(lambda x: x + 1)(1)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+thread.join()
+with global_compiler_lock:  # that of a thread which forks while it compiles
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        njit(lambda x: x + 1)(1)
+        os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+other = threading.Thread(target=lambda: print(global_compiler_lock._lock.acquire(timeout=5)))
+other.start()
+other.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
+@pytest.mark.slow
+def test_a_child_forked_while_another_thread_compiles_can_compile():
+    """And the lock is free afterwards, in the parent too."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.split() == ["0", "0", "True"], done.stderr
+
+
 @pytest.fixture
 def tiny(tmp_path):
     """Return the folder of a package of two kernels, one of which calls the other, with this package's ``_compile``."""

@@ -10,6 +10,7 @@ own digest. A file that is missing, damaged or cannot be written costs a compila
 """
 
 import hashlib
+import os
 import pickle
 import shutil
 import sys
@@ -35,6 +36,22 @@ except (ImportError, AttributeError):
     CompileResult = None
 
 N_VERSIONS_KEPT = 10
+
+
+def hold_over_forks(lock):
+    """Take a reentrant lock before each fork and give it back after it, in parent and child.
+
+    A child that is forked while another thread compiles would inherit numba's lock as taken, by a thread that the child does
+    not have, and hang at its first compilation.
+    """
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+
+with suppress(ImportError):  # a name that numba does not promise to keep
+    from numba.core.compiler_lock import global_compiler_lock
+
+    hold_over_forks(global_compiler_lock)
 
 
 def kernel(function=None, /, *, fastmath=False):
