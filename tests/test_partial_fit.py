@@ -128,11 +128,12 @@ def test_labels_of_any_kind_of_which_a_part_may_lack_some(digits):
     assert only_one.coef_.shape == (1, 64)
 
 
-def test_adam_learns_from_one_pass_in_many_parts_as_much_as_sgd(digits):
+@pytest.mark.parametrize("solver", ["adam", "rmsprop"])
+def test_one_pass_in_many_parts_teaches_as_much_as_sgd(solver, digits):
     """The learning rate of deep networks left it at 1.9 nats a row, near the 2.3 of the start."""
     X, y = digits
     losses = []
-    for name in ("sgd", "adam"):
+    for name in ("sgd", solver):
         clf = make(name)
         for some_X, some_y in parts(X, y, 40):
             clf.partial_fit(some_X, some_y, classes=np.arange(10))
