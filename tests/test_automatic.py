@@ -169,3 +169,15 @@ def test_cross_entropies_are_weighted_means():
     weight = np.random.default_rng(0).integers(0, 3, size=90).astype(float)
     expected = np.average(-log_softmax(logits, axis=1)[np.arange(90), y], weights=weight)
     assert AutoCalibration().fit(logits, y, weight).cross_entropies_["none"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_rows_without_weight_are_as_if_left_out_of_the_choice():
+    """Whatever they say: as many again, of logits that are far too large."""
+    logits, y = planted("bias", 200)
+    junk, others = np.vstack([logits, 50 * logits]), np.concatenate([y, (y + 1) % 5])
+    weight = np.repeat([1.0, 0.0], 200)
+    plain = AutoCalibration().fit(logits, y)
+    weighted = AutoCalibration().fit(junk, others, sample_weight=weight)
+    assert weighted.method_ == plain.method_
+    for name, value in plain.cross_entropies_.items():
+        assert weighted.cross_entropies_[name] == pytest.approx(value, rel=1e-6)

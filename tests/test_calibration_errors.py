@@ -1,5 +1,7 @@
 """Calibration errors against their formulas, scikit-learn's curve, and what is known of calibrated predictions."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
@@ -15,6 +17,7 @@ from sksoftmax.metrics import (
     smooth_calibration_error,
     smooth_reliability_curve,
 )
+from sksoftmax.metrics._events import make_events
 
 KINDS = ["top_label", "class_wise"]
 STRATEGIES = ["uniform", "quantile"]
@@ -350,3 +353,15 @@ def test_a_class_of_probability_zero_is_never_drawn():
     labels = np.full(4, -1, dtype=np.int32)
     kernels.draw_labels(cumulative, np.array([0.0, np.nextafter(0.5, 0), 0.5, np.nextafter(1, 0)]), labels)
     np.testing.assert_array_equal(labels, [1, 1, 3, 3])
+
+
+def test_draws_go_by_probabilities_added_in_double_precision():
+    """Sums of a thousand classes in float32 would draw another class where a number falls between them and those in float64."""
+    proba = np.random.default_rng(0).dirichlet(np.full(1000, 0.3), size=1).astype(np.float32)
+    exact, rounded = np.cumsum(proba[0], dtype=np.float64), np.cumsum(proba[0])
+    draw = make_events("class_wise", proba, np.ones(1), np.zeros(1, dtype=np.int32), None).sampler()
+    apart = np.flatnonzero(np.abs(exact - rounded) > 1e-8)[:50]
+    assert len(apart) == 50
+    for total in (exact[apart] + rounded[apart]) / 2:
+        (drawn,) = draw(SimpleNamespace(random=lambda n_rows, total=total: np.full(n_rows, total / exact[-1])))
+        assert drawn == np.searchsorted(exact, total, side="right")

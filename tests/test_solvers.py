@@ -1,5 +1,6 @@
 """Contract of every row of BATCH_SOLVERS: the optimum, the history, callbacks, the limits of tol and max_iter."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -360,3 +361,29 @@ def test_a_solution_of_any_size_is_shown_in_three_lines(solver):
     assert "params=<2730 numbers>" in shown
     assert len(shown.splitlines()) == 3
     assert len(shown) < 300
+
+
+def test_the_seconds_of_a_history_go_on_after_a_fallback(monkeypatch, make_problem):
+    """By a clock that ticks once a look."""
+    ticks = itertools.count()
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr("sksoftmax.solvers.newton_cholesky.newton_direction", fails_after(2, newton_direction))
+    reported = []
+    objective = plain(make_problem)
+
+    def callback(params, iteration):
+        reported.append(iteration.seconds)
+        return False
+
+    start = np.zeros(objective.n_params)
+    solution = NewtonCholesky().solve(objective, start, tol=1e-8, max_iter=100, callback=callback)
+    assert "fell back" in solution.message
+    seconds = [iteration.seconds for iteration in solution.history]
+    assert len(seconds) > 3
+    assert seconds == reported == sorted(set(seconds))
+
+
+def fails_after(n_calls, function):
+    """Return the function, which returns None from that call on."""
+    calls = itertools.count()
+    return lambda *args: function(*args) if next(calls) < n_calls else None
