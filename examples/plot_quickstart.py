@@ -148,7 +148,8 @@ def table(outcomes: list[Outcome]) -> str:
     padded = []
     for title, cells in columns:
         width = max(map(len, [title, *cells]))
-        padded.append([cell.ljust(width) for cell in (title, "-" * width, *cells)])
+        align = str.ljust if title == "model" else str.rjust
+        padded.append([align(cell, width) for cell in (title, "-" * width, *cells)])
     return "\n".join("  ".join(line).rstrip() for line in zip(*padded, strict=True))
 
 

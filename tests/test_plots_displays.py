@@ -314,6 +314,20 @@ def test_risk_is_the_error_rate_of_the_most_confident(digits):
     assert np.interp(1 - wrong.mean(), *display.ideal_.get_data()) == pytest.approx(0, abs=1e-9)
 
 
+def test_a_mistake_in_the_surest_row_does_not_set_the_scale_of_error_rates():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=1000)
+    confidence = np.linspace(0.999, 0.6, 1000)
+    hit = rng.uniform(size=1000) < confidence
+    hit[0] = False
+    ahead = np.where(hit, labels, 1 - labels)
+    display = RiskCoverageDisplay.from_predictions(
+        labels, np.where(ahead[:, None] == [0, 1], confidence[:, None], 1 - confidence[:, None])
+    )
+    assert display.line_.get_ydata().max() > 0.9
+    assert 0.2 < display.ax_.get_ylim()[1] < 0.4
+
+
 def test_two_models_share_the_legend(digits):
     clf, X, y = digits
     even = np.full((len(y), 10), 0.1)
@@ -323,7 +337,7 @@ def test_two_models_share_the_legend(digits):
     assert first.ax_ is second.ax_ is third.ax_
     texts = [text.get_text().partition(" (")[0] for text in first.ax_.get_legend().get_texts()]
     assert texts == ["one", "two", "three", "random order", "ideal order"]
-    assert first.ax_.get_ylim()[1] > second.line_.get_ydata().max()
+    assert first.ax_.get_ylim()[1] > second.line_.get_ydata()[second.line_.get_xdata() >= 0.05].max()
     colors = [display.line_.get_color() for display in (first, second, third)]
     assert colors == ["#0072B2", "#D55E00", "k"]
     assert [display.random_.get_color() for display in (first, second, third)] == colors

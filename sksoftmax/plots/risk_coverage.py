@@ -15,6 +15,7 @@ from ._drawing import GREY, NARROWER, draw_legend, name_of, next_style, one_axes
 
 RANDOM, IDEAL = "random order", "ideal order"
 REFERENCES = (RANDOM, IDEAL)  # labels of what models on the same axes share
+FEWEST_SHOWN = 0.05  # of the rows: error rates among fewer may leave the axes
 
 
 class RiskCoverageDisplay:
@@ -184,7 +185,17 @@ class RiskCoverageDisplay:
         narrow = width_of(self.ax_) < NARROWER
         self.ax_.set(xlabel="coverage" if narrow else "coverage: share of the rows decided", xlim=(0, 1))
         self.ax_.set_ylabel("error rate" if narrow else "error rate among them")
-        # Room for the legend above the highest error rate of all models that are drawn.
-        self.ax_.set_ylim(0, 1.4 * max(float(np.max(line.get_ydata(), initial=0)) for line in self.ax_.get_lines()) or 1)
+        self.ax_.set_ylim(0, _highest(self.ax_))
         self.legend_ = draw_legend(self.ax_, REFERENCES, outside=False)
         return self
+
+
+def _highest(ax: Any) -> float:
+    """Return the upper end of the axis of error rates: room for the legend above all curves, their first rows left out.
+
+    Where the surest row is a mistake, an error rate begins at 1 whatever the model.
+    """
+    rates = [
+        np.max(rate[coverage >= FEWEST_SHOWN], initial=0) for coverage, rate in (line.get_data() for line in ax.get_lines())
+    ]
+    return min(1.4 * float(max(rates)), 1.05) or 1.0
