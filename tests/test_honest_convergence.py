@@ -20,7 +20,7 @@ import reference
 from reference_optimum import hinge_terms, newton_optimum
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.losses import LOSSES
-from sksoftmax.solvers import BATCH_SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS, STOCHASTIC_SOLVERS
 
 SOLVERS = ["auto", *BATCH_SOLVERS]
 CONVEX = ["cross_entropy", "hinge", "logit_adjusted", "margin"]
@@ -206,6 +206,9 @@ def off(name, loss, clf):
     return too_high, float(np.abs(proba(reached) - proba(logits)).max())
 
 
+QUICK_OF_STOCHASTIC = ["breast_cancer", "nearly_separable", "outlier_row", "skewed", "time_stamp_alone"]
+
+
 def cases(losses, solvers):
     """Return every solver with every loss and table; all but a few are marked slow."""
     found = []
@@ -250,6 +253,20 @@ def test_converged_is_true(solver, loss, name):
         assert not messages
     if solver == "auto":
         assert clf.converged_
+
+
+@pytest.mark.parametrize("solver", [*STOCHASTIC_SOLVERS, "saga"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK_OF_STOCHASTIC else [pytest.mark.slow]) for name in TABLES]
+)
+def test_converged_is_true_of_stochastic_solvers(name, solver):
+    """On hard tables they get nowhere, as a rule, and must say so."""
+    clf, messages = fit(name, "cross_entropy", solver, random_state=0)
+    too_high, improbable = off(name, "cross_entropy", clf)
+    if clf.converged_:
+        assert too_high <= NATS
+        assert improbable <= PROBABILITY
+    assert clf.converged_ is not bool(messages)
 
 
 @pytest.mark.parametrize(("solver", "loss", "name"), cases(sorted(set(LOSSES) - set(CONVEX)), ["auto", "block-lbfgs", "lbfgs"]))
