@@ -272,6 +272,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("error", "options"), CASES)
 def test_calibration_test_has_its_level_and_its_power(make_predictions, error, options):
     """p-values of calibrated predictions are uniform: of 40 about half are below a half; those of boasts are small."""

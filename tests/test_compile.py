@@ -123,6 +123,7 @@ def test_numba_has_the_names_that_the_cache_uses():
     assert isinstance(_compile.kernel(lambda x: x)._cache, _compile.KernelCache)
 
 
+@pytest.mark.slow
 def test_the_second_process_loads_and_loads_no_stale_code(tiny, tmp_path):
     here = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     before = sorted(tiny.rglob("*"))
@@ -137,6 +138,7 @@ def test_the_second_process_loads_and_loads_no_stale_code(tiny, tmp_path):
     assert names == {"1.0-", "2.0-"}
 
 
+@pytest.mark.slow
 def test_loading_leaves_out_what_only_compiling_needs(tiny, tmp_path):
     """numba's registries take a tenth of a second."""
     here = {"NUMBA_CACHE_DIR": str(tmp_path)}
@@ -184,6 +186,7 @@ def test_without_a_folder_that_can_be_written_kernels_compile(tiny, tmp_path, va
     ids=str,
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="other platforms have other folders")
+@pytest.mark.slow
 def test_where_compiled_code_goes(tiny, tmp_path, variables, folder):
     for part in tiny, tiny / "kernels":
         part.chmod(0o555)
@@ -193,6 +196,7 @@ def test_where_compiled_code_goes(tiny, tmp_path, variables, folder):
     assert {path.parents[1] for path in files} == {tmp_path / folder}
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(tiny, tmp_path):
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
     assert run(tiny, first=limit, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == COMPILED

@@ -87,6 +87,7 @@ def test_scikit_learn_checks_with_early_stopping(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*failed to converge:sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(*STOCHASTIC)
 def test_scikit_learn_checks_of_minibatches(estimator, check):
@@ -343,7 +344,7 @@ def test_progress_bar_reaches_its_end(inside, data, capsys, monkeypatch):
 
 # The fork is joblib's own; no thread of ours outlives a fit.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading", "multiprocessing"])
 def test_every_joblib_backend_gives_the_same(backend, data):
     X, y, _ = data
     search = GridSearchCV(SoftmaxRegressionClassifier(), {"C": [0.1, 1.0]}, cv=2, scoring="neg_log_loss", error_score="raise")

@@ -63,6 +63,7 @@ def our_threads():
 # -- joblib ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_fits_in_any_backend_are_the_sequential_bits_also_in_warm_pools(problem, backend):
     X, y = problem

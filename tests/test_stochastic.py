@@ -124,6 +124,7 @@ def test_a_column_stored_twice_counts_as_its_sum(make_problem):
         assert_allclose(second, first, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @CONTAINERS
 @DTYPES
 def test_averaged_sgd_with_a_falling_rate_ends_at_the_optimum_of_batch_solvers(container, dtype, make_problem):
