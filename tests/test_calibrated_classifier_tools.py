@@ -48,6 +48,7 @@ def parametrize_with_checks(*estimators):
 @pytest.mark.filterwarnings("ignore:Temperature scaling:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:The least populated class in y:UserWarning")
 @pytest.mark.filterwarnings("ignore:.* do not take part in the calibration:UserWarning")
+@pytest.mark.slow
 @parametrize_with_checks(*CONFIGURATIONS)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

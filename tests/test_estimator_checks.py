@@ -24,12 +24,14 @@ from sksoftmax.solvers import BATCH_SOLVERS, LBFGS, SGD, Adam
 CONFIGURATIONS = [
     SoftmaxRegressionClassifier(),
     *(SoftmaxRegressionClassifier(solver=solver) for solver in BATCH_SOLVERS),
+    SoftmaxRegressionClassifier(class_weight="balanced"),
+]
+OTHER_CONFIGURATIONS = [
     SoftmaxRegressionClassifier(solver=LBFGS(memory=5)),
     SoftmaxRegressionClassifier(loss=CrossEntropy(label_smoothing=0.1)),
     *(SoftmaxRegressionClassifier(loss=loss) for loss in LOSSES if loss not in ("cosine", "cross_entropy", "hinge")),
     # Checks compare optima to seven digits: nearly straight lines leave that to the last bits of the objective.
     SoftmaxRegressionClassifier(loss=HingeLoss(smoothing=1.0)),
-    SoftmaxRegressionClassifier(class_weight="balanced"),
     # The second fit begins where the first ended: both have to be at the optimum for checks that compare the two.
     SoftmaxRegressionClassifier(warm_start=True, tol=1e-8),
 ]
@@ -82,6 +84,13 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
+@parametrize_with_checks(*OTHER_CONFIGURATIONS)
+def test_scikit_learn_checks_of_other_configurations(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
 @parametrize_with_checks(*EARLY_STOPPING, expected_to_fail=EXPECTED_TO_FAIL)
 def test_scikit_learn_checks_with_early_stopping(estimator, check):
     check(estimator)
@@ -97,6 +106,7 @@ def test_scikit_learn_checks_of_minibatches(estimator, check):
 OTHER_PATH = dict.fromkeys(EXPECTED_TO_FAIL, "steps after rows that are repeated are others than after rows of more weight")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*failed to converge:sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(SoftmaxRegressionClassifier(solver="saga"), expected_to_fail=OTHER_PATH)
 def test_scikit_learn_checks_of_saga(estimator, check):
@@ -121,7 +131,7 @@ def test_scikit_learn_checks_of_cosines(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", [*CONFIGURATIONS, *STOCHASTIC], ids=repr)
+@pytest.mark.parametrize("estimator", [*CONFIGURATIONS, *OTHER_CONFIGURATIONS, *STOCHASTIC], ids=repr)
 @pytest.mark.parametrize("name", INTERNAL_CHECKS)
 def test_checks_of_scikit_learns_own_estimators(name, estimator):
     getattr(estimator_checks, name)(type(estimator).__name__, estimator)
@@ -140,7 +150,7 @@ def test_html_links_to_nothing_that_is_not_there(data):
     assert "href" not in html.split("</style>")[-1]
 
 
-@pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
+@pytest.mark.parametrize("estimator", [*CONFIGURATIONS, *OTHER_CONFIGURATIONS], ids=repr)
 def test_pickling_keeps_predictions_and_parameters(estimator, data):
     X, y, weight = data
     clf = clone(estimator).fit(X, y, weight)

@@ -115,6 +115,7 @@ def test_blas_stays_at_one_thread_until_the_last_of_overlapping_fits_ends(proble
     assert blas_threads() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_grid_search_in_any_backend_is_the_sequential_one(problem, backend):
     X, y = problem
