@@ -15,6 +15,9 @@ from ._preconditioner import Preconditioner
 Vector = NDArray[np.float64]
 
 MIN_PAIRS, PAIRS_BYTES = 6, 2**27
+# The tolerance over what a step may promise, in nats. Dense and sparse fits of the same rows, whose preconditioners differ, are
+# within 3e-4 of each other in probability on tables of hundreds of columns, for 3 to 9 % more iterations than with 5,000.
+SHARE = 20_000
 # Iterations in a row that lower an objective that is not convex by no more than rounding: a convex one's line search tells.
 MAX_STALLED = 5
 
@@ -39,7 +42,7 @@ class BlockLBFGS(Solver):
     Where the blocks would take more than ``max_bytes``, the curvatures of each class along the eigenvectors of the classes'
     mean block stand for them. In sparse rows the heaviest columns have blocks and the others the diagonal of the Hessian.
 
-    Stops when the gradient is within the tolerance and the decrease that the inverse Hessian promises, in nats, within 2e-4
+    Stops when the gradient is within the tolerance and the decrease that the inverse Hessian promises, in nats, within 5e-5
     of it, or when that decrease is lost in the rounding of the objective. The promise does not depend on the scale of the
     columns, which the gradient does.
 
@@ -96,7 +99,7 @@ class BlockLBFGS(Solver):
             # Gradients are small near saddle points, too: it takes more to tell them from minima.
             bound = tol if objective.convex or not trace.history else tol / 10
             if promised <= objective.rounding(value) / 8 or (
-                promised <= bound / 5000 and (objective.gradient_norm(gradient) <= bound or n_stalled >= MAX_STALLED)
+                promised <= bound / SHARE and (objective.gradient_norm(gradient) <= bound or n_stalled >= MAX_STALLED)
             ):
                 converged = objective.smooth
                 reason = "" if converged else " (at a kink of the loss, nothing tells what is left)"
@@ -115,7 +118,7 @@ class BlockLBFGS(Solver):
                 pairs.add(step, change, preconditioned - before[2])
             trace.record(params, value, gradient)
         if not converged and objective.gradient_norm(gradient) <= tol and np.isfinite(promised):
-            reason = f" (the last step promised to lower the objective by {promised:.1g} nats, more than {tol / 5000:.1g})"
+            reason = f" (the last step promised to lower the objective by {promised:.1g} nats, more than {tol / SHARE:.1g})"
         outcome = "converged" if converged else "failed to converge"
         message = f"block-lbfgs {outcome} after {len(trace.history)} iterations{reason}"
         return trace.solution(params, value, gradient, converged=converged, message=message)
