@@ -51,16 +51,17 @@ class LBFGS(Solver):
         callback: Callback | None = None,
     ) -> Solution:
         trace, proof = Trace(callback, objective), Proof(objective, tol)
-        first = objective.value_and_gradient(start)
-        if objective.gradient_norm(first[1]) <= tol and proof.holds(start, *first):
+        # Popped when SciPy asks for it: a vector of many features times classes is not kept.
+        first = [objective.value_and_gradient(start)]
+        if objective.gradient_norm(first[0][1]) <= tol and proof.holds(start, *first[0]):
             message = "lbfgs converged after 0 iterations"
-            return trace.solution(start.copy(), *first, converged=True, message=message)
+            return trace.solution(start.copy(), *first[0], converged=True, message=message)
         # SciPy tells its callback no gradient; the last point evaluated is the one it accepted.
         latest: list[NDArray[np.float64]] = []
         converged, check_at = False, 0
 
         def evaluate(params: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            value, gradient = objective.value_and_gradient(params) if latest else first
+            value, gradient = first.pop() if first else objective.value_and_gradient(params)
             latest[:] = [gradient]
             return value, gradient
 
