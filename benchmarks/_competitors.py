@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model._linear_loss import LinearModelLoss
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.linear import Objective
 from sksoftmax.solvers import BATCH_SOLVERS
 
 # Only the target and the limit end a run. (scikit-learn's and Intel's lbfgs also end after SciPy's 15,000 evaluations.)

@@ -30,9 +30,9 @@ from sklearn.preprocessing import normalize
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.blocks import as_rows
+from sksoftmax.data.rows import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.linear import Objective
 from sksoftmax.penalties import L2
 
 HERE = Path(__file__).resolve().parent

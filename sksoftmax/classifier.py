@@ -26,18 +26,33 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._arrays import as_numpy
-from ._availability import available_if
-from ._constraints import NameOrObject, SortedStrOptions
+from ._estimator.availability import available_if
+from ._estimator.constraints import NameOrObject, SortedStrOptions
+from ._estimator.unknown_parameters import explain_unknown, refuse_unknown
 from ._params import objects_for_names
-from ._unknown_parameters import explain_unknown, refuse_unknown
-from .blocks import RotatedRows, RowBlocks, as_rows, score_rows
-from .functional import check_weight, scale_weight
+from .data.arrays import as_numpy
+from .data.columns import check_columns, check_magnitude
+from .data.rows import RotatedRows, RowBlocks, as_rows, score_rows
+from .data.sparse_indices import check_indices
+from .data.targets import (
+    check_known_labels,
+    check_labels,
+    check_proba_targets,
+    check_sample_weight,
+    is_proba,
+    make_targets,
+    weigh_classes,
+)
+from .data.threads import run_fit
+from .data.weights import check_weight, scale_weight
+from .fitting.callbacks import CallbackSupportMixin, FitProgress
+from .fitting.loop import Monitor
+from .fitting.partial_fit import Stream
+from .fitting.validation import Sample, ValidationSet, check_validation_data
 from .losses import LOSSES, BoundLoss, Loss
-from .monitor import Monitor
-from .objective import Objective
+from .objectives.cosine import SphereObjective
+from .objectives.linear import Objective
 from .penalties import PENALTIES
-from .progress import CallbackSupportMixin, FitProgress
 from .solvers import (
     LBFGS,
     SAGA,
@@ -51,21 +66,6 @@ from .solvers import (
     StochasticSolver,
     choose_solver,
 )
-from .sparse_rows import check_indices
-from .sphere import SphereObjective
-from .streaming import Stream
-from .tables import check_columns, check_magnitude
-from .targets import (
-    check_known_labels,
-    check_labels,
-    check_proba_targets,
-    check_sample_weight,
-    is_proba,
-    make_targets,
-    weigh_classes,
-)
-from .threads import run_fit
-from .validation import Sample, ValidationSet, check_validation_data
 
 # The weakest penalty, against the mean loss, that counts; its inverse is the strongest that there is.
 NO_PENALTY = 1e-100

@@ -9,23 +9,19 @@ numerically stable: the largest logit of a row is subtracted before exponentials
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import as_numpy
+from .data.arrays import as_floats, check_proba
+from .data.weights import check_weight, scale_weight
 from .kernels import rowwise as rowwise_kernels
 from .kernels.losses import cross_entropy as cross_entropy_kernels
 
 Reduction = Literal["mean", "sum", "none"]
 
 __all__ = ["cross_entropy", "cross_entropy_gradient", "log_softmax", "logsumexp", "softmax"]
-
-# Rows of probabilities rounded to a few decimals are accepted as summing to one.
-PROBA_TOLERANCE = 1e-4
-# Weights whose largest has a binary exponent of at most this, in absolute value, are not scaled.
-ORDINARY_EXPONENT = 256
 
 
 def softmax(logits: ArrayLike) -> NDArray:
@@ -309,95 +305,3 @@ def _labels(y: NDArray, n_rows: int, n_classes: int) -> NDArray[np.int32]:
     if len(bad):
         raise ValueError(f"y must be in 0..{n_classes - 1} for {n_classes} columns of logits, got {y[bad[0]]} in row {bad[0]}.")
     return labels
-
-
-def check_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
-    """Return the rows' weights, not scaled and possibly the caller's own array; ones if there are none.
-
-    Raises
-    ------
-    ValueError
-        Weights that are no numbers, negative, infinite, NaN or zero throughout, or another number of them; the message names
-        the first bad row.
-    """
-    if sample_weight is None:
-        return np.ones(n_rows)
-    weight = as_floats(sample_weight, "sample_weight").astype(np.float64, copy=False)
-    if weight.shape != (n_rows,):
-        raise ValueError(f"sample_weight must have shape ({n_rows},), got {weight.shape}.")
-    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
-    if len(bad):
-        raise ValueError(f"sample_weight must be finite and non-negative, got {weight[bad[0]]} in row {bad[0]}.")
-    if not weight.any():
-        raise ValueError("sample_weight must not be zero throughout.")
-    return weight
-
-
-def scale_weight(weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """Return weights divided by a power of two so that sums do not overflow and quotients are exact, and its exponent.
-
-    Weights whose largest is between 1e-77 and 1e77 are returned unchanged. Otherwise the largest is scaled to between 1/2 and
-    1, and weights below 1e-308 of it may become zero.
-    """
-    _, exponent = np.frexp(weight.max(initial=0.0))
-    if abs(exponent) <= ORDINARY_EXPONENT:
-        return weight, 0
-    return np.ldexp(weight, -exponent), int(exponent)
-
-
-def as_floats(values: Any, name: str) -> NDArray:
-    """Return real numbers as float32 or float64; other dtypes, objects and nullable columns included, become float64.
-
-    Raises
-    ------
-    ValueError
-        Complex numbers, dates, texts, or objects that are no numbers, such as missing ones.
-    """
-    (array,) = as_numpy(**{name: values})
-    given = np.asarray(array)
-    if given.dtype.kind == "O":
-        try:
-            given = given.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{name} must be real numbers; of its objects one is none: {error}") from error
-    if given.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be real numbers, got dtype {given.dtype}.")
-    return given if given.dtype == np.float32 else given.astype(np.float64, copy=False)
-
-
-def check_proba(proba: ArrayLike, name: str, *, shape: tuple[int, int] | None = None) -> NDArray:
-    """Return rows of class probabilities as a C-contiguous float array, not copied if it is one.
-
-    Parameters
-    ----------
-    proba : array-like of shape (n_rows, n_classes)
-        Non-negative, each row summing to one within ``PROBA_TOLERANCE``.
-    name : str
-        Name of the parameter in error messages.
-    shape : tuple of int, default=None
-        Required shape.
-
-    Returns
-    -------
-    proba : ndarray of shape (n_rows, n_classes), float32 or float64
-
-    Raises
-    ------
-    ValueError
-        The first row that is not a distribution, by number and with what is wrong, or the shape.
-    """
-    rows = np.ascontiguousarray(as_floats(proba, name))
-    if shape is not None and rows.shape != shape:
-        raise ValueError(f"{name} must be rows of class probabilities of shape {shape}, got {rows.shape}.")
-    total = rows.sum(axis=1, dtype=np.float64)
-    lowest = rows.min(axis=1)
-    # Written so that NaN fails too.
-    bad = np.flatnonzero(~((np.abs(total - 1) <= PROBA_TOLERANCE) & (lowest >= 0)))
-    if len(bad):
-        row = bad[0]
-        fault = f"sums to {total[row]:.6g}" if not lowest[row] < 0 else f"holds the negative number {lowest[row]:.6g}"
-        raise ValueError(
-            f"{name} with two or more columns must hold class probabilities, each row non-negative and summing to 1 "
-            f"within {PROBA_TOLERANCE}; row {row} {fault}. Pass class labels as a one-dimensional array."
-        )
-    return rows

@@ -21,7 +21,7 @@ from sklearn.metrics._scorer import _BaseScorer
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import _check_response_method, column_or_1d
 
-from ._arrays import as_numpy
+from .data.arrays import as_numpy
 from .metrics import METRICS
 from .metrics._inputs import encode, is_table
 

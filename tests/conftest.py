@@ -18,24 +18,24 @@ def rng():
 
 
 SMALL_BLOCKS = {
-    "blocks.BLOCK_BYTES": 2**10,
-    "blocks.GATHER_BYTES": 2**10,
-    "blocks.MAX_BLOCK_ROWS": 8,
-    "blocks.MIN_BLOCK_ROWS": 8,
-    "blocks.SEGMENT_WORK": 1,
+    "data.rows.BLOCK_BYTES": 2**10,
+    "data.rows.GATHER_BYTES": 2**10,
+    "data.rows.MAX_BLOCK_ROWS": 8,
+    "data.rows.MIN_BLOCK_ROWS": 8,
+    "data.rows.SEGMENT_WORK": 1,
     "calibration._base.BLOCK_ROWS": 8,
     "calibration._likelihood.BLOCK_SIZE": 2**5,
     "calibration._likelihood.SEGMENT_SIZE": 2**6,
     "calibration.ensemble.BLOCK_ROWS": 8,
     "calibration.scaling.TRANSFORM_NUMBERS": 2**5,
-    "curvature.PANEL": 2,
-    "curvature.RUN": 2,
-    "curvature.STEP_NUMBERS": 1,
-    "diagonal.BLOCK_NUMBERS": 2**5,
-    "diagonal.SEGMENT_NUMBERS": 2**6,
-    "objective.HESSIAN_ROWS": 8,
-    "validation.BLOCK_BYTES": 2**8,
-    "validation.MIN_BLOCK_ROWS": 8,
+    "objectives.class_blocks.PANEL": 2,
+    "objectives.class_blocks.RUN": 2,
+    "objectives.class_blocks.STEP_NUMBERS": 1,
+    "objectives.logit_scaling.BLOCK_NUMBERS": 2**5,
+    "objectives.logit_scaling.SEGMENT_NUMBERS": 2**6,
+    "objectives.linear.HESSIAN_ROWS": 8,
+    "fitting.validation.BLOCK_BYTES": 2**8,
+    "fitting.validation.MIN_BLOCK_ROWS": 8,
 }
 
 

@@ -14,8 +14,8 @@ from sksoftmax.calibration import (
     TemperatureScaling,
 )
 from sksoftmax.calibration._selection import folds, one_standard_error_rule, out_of_fold_losses, row_losses, subset
+from sksoftmax.data.targets import make_targets as join_targets
 from sksoftmax.losses import Targets
-from sksoftmax.targets import make_targets as join_targets
 
 
 def planted(distortion, n_rows, n_classes=5, seed=0):

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import get_tags
 
 from sksoftmax.calibration import CALIBRATORS, Calibrator
-from sksoftmax.functional import PROBA_TOLERANCE
+from sksoftmax.data.arrays import PROBA_TOLERANCE
 
 every = pytest.mark.parametrize("name", sorted(CALIBRATORS))
 # What the optimum is known to, in log-probabilities.

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from sksoftmax.blocks import as_rows
 from sksoftmax.calibration._regression import all_logits
-from sksoftmax.diagonal import DiagonalObjective
+from sksoftmax.data.rows import as_rows
+from sksoftmax.data.threads import run_fit
 from sksoftmax.losses import Targets
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.logit_scaling import DiagonalObjective
 from sksoftmax.penalties import PriorL2
 from sksoftmax.solvers import BATCH_SOLVERS, SOLVERS
-from sksoftmax.threads import run_fit
 
 
 def make(n_classes, *, shared, soft=False, n_rows=80, dtype=np.float64, **threads):

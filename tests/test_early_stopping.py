@@ -20,11 +20,11 @@ from sklearn.preprocessing import StandardScaler
 
 from reference import validation_figures
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.blocks import as_rows
+from sksoftmax.data.rows import as_rows
+from sksoftmax.data.threads import run_in_pool
+from sksoftmax.fitting.validation import ValidationSet, split_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.solvers import BATCH_SOLVERS, LBFGS, SOLVERS
-from sksoftmax.threads import run_in_pool
-from sksoftmax.validation import ValidationSet, split_rows
 
 ALL = pytest.mark.parametrize("solver", list(BATCH_SOLVERS))
 unfinished = pytest.mark.filterwarnings("ignore:.*converge after [0-9]+ iterations:sklearn.exceptions.ConvergenceWarning")
@@ -215,7 +215,7 @@ def test_separable_rows_without_a_penalty_stop_early_without_a_warning(solver):
 @unfinished
 @pytest.mark.parametrize("solver", list(SOLVERS))
 def test_solvers_do_not_write_to_parameters_that_they_reported(solver, noisy, monkeypatch):
-    from sksoftmax.monitor import Monitor
+    from sksoftmax.fitting.loop import Monitor
 
     X, y, *_ = noisy
     reported, copies, follow = [], [], Monitor._follow

@@ -18,13 +18,13 @@ from sklearn.svm import SVC
 
 import reference
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.blocks import as_rows
+from sksoftmax.data.rows import as_rows
 from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.cosine import SphereObjective
+from sksoftmax.objectives.linear import Objective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import NewtonCG, NewtonCholesky
 from sksoftmax.solvers._base import line_search, rounding_seen
-from sksoftmax.sphere import SphereObjective
 
 HESSIAN_SOLVERS = ["newton-cg", "newton-cholesky"]
 WITHOUT_HESSIAN = [CosineSoftmax(), FocalLoss(), HingeLoss(smoothing=0.0)]

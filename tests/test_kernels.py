@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sksoftmax.blocks import as_rows, score_rows
+from sksoftmax.data.rows import as_rows, score_rows
+from sksoftmax.data.threads import map_in_order, run_in_pool
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.threads import map_in_order, run_in_pool
 
 DTYPES = [np.float64, np.float32]
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}

@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 import reference
-from sksoftmax.blocks import as_rows
+from sksoftmax.data.rows import as_rows
 from sksoftmax.kernels import losses as kernels
 from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
 from sksoftmax.penalties import PENALTIES

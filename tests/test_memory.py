@@ -15,13 +15,13 @@ from sklearn.utils.fixes import parse_version, sp_version
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
-from sksoftmax.blocks import BLOCK_BYTES, as_rows
-from sksoftmax.curvature import STEP_NUMBERS
+from sksoftmax.data.rows import BLOCK_BYTES, as_rows
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.class_blocks import STEP_NUMBERS
+from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.preconditioner import Preconditioner
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import LBFGS, MAX_MATRIX_BYTES, BlockLBFGS, NewtonCG, NewtonCholesky, choose_solver
-from sksoftmax.solvers._preconditioner import Preconditioner
 
 N_THREADS = 2
 N_ROWS, N_CLASSES = 2000, 1000

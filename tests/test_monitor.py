@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sksoftmax.blocks import as_rows
+from sksoftmax.data.rows import as_rows
+from sksoftmax.fitting.loop import Monitor
+from sksoftmax.fitting.validation import Figures
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.monitor import Monitor
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.linear import Objective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import LBFGS, Iteration, Solution
-from sksoftmax.validation import Figures
 
 
 class Scripted(LBFGS):

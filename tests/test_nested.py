@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.linear import Objective
 from sksoftmax.solvers import BATCH_SOLVERS, STOCHASTIC_SOLVERS
 
 pytestmark = pytest.mark.large

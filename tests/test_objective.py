@@ -8,13 +8,13 @@ import pytest
 from scipy import sparse
 
 import reference
-from sksoftmax.blocks import MIN_HEAD, as_rows
-from sksoftmax.curvature import RUN, runs
+from sksoftmax.data.rows import MIN_HEAD, as_rows
+from sksoftmax.data.threads import run_fit
 from sksoftmax.losses import LOSSES, CrossEntropy, Targets
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.class_blocks import RUN, runs
+from sksoftmax.objectives.cosine import SphereObjective
+from sksoftmax.objectives.linear import Objective
 from sksoftmax.penalties import L2
-from sksoftmax.sphere import SphereObjective
-from sksoftmax.threads import run_fit
 
 
 def make_objective(X, labels, n_classes, *, C=0.7, weight=None, smoothing=0.0, fit_intercept=True, pool=None, n_threads=1):
@@ -131,12 +131,12 @@ class TestObjective:
             product = objective.hessian_product(params, direction)
             np.testing.assert_allclose(product, (up - down) / (2 * step), atol=1e-8)
             np.testing.assert_allclose(product, hessian @ direction, atol=1e-13)
-        monkeypatch.setattr("sksoftmax.objective.HESSIAN_FEATURES", 0)  # as if there were many columns
+        monkeypatch.setattr("sksoftmax.objectives.linear.HESSIAN_FEATURES", 0)  # as if there were many columns
         np.testing.assert_allclose(objective.hessian(params), hessian, atol=1e-14)
 
     def test_diagonals_and_blocks_are_the_hessians(self, problem, rng, monkeypatch):
-        monkeypatch.setattr("sksoftmax.curvature.DECIDED", 0.0)  # no row counts through the Gram matrix
-        monkeypatch.setattr("sksoftmax.curvature.ALIKE", 2.0)
+        monkeypatch.setattr("sksoftmax.objectives.class_blocks.DECIDED", 0.0)  # no row counts through the Gram matrix
+        monkeypatch.setattr("sksoftmax.objectives.class_blocks.ALIKE", 2.0)
         objective, params = problem.objective, 2 * problem.params
         if not objective.has_hessian:
             return

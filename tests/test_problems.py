@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_limits
 import reference
 from reference_optimum import newton_optimum, residual, row_losses_and_proba
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.fitting.callbacks import FitProgress
 from sksoftmax.losses import CrossEntropy
-from sksoftmax.objective import Objective
-from sksoftmax.progress import FitProgress
+from sksoftmax.objectives.linear import Objective
 from sksoftmax.solvers import BATCH_SOLVERS, NewtonCG
 
 NAMES = ["auto", *BATCH_SOLVERS]

@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from sksoftmax import threads
+from sksoftmax.data import threads
 
 pytestmark = pytest.mark.large
 

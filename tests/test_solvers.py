@@ -10,9 +10,9 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.blocks import as_rows
+from sksoftmax.data.rows import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.linear import Objective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import BATCH_SOLVERS, LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
 from sksoftmax.solvers._base import centred, line_search, rounding_seen

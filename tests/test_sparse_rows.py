@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from sksoftmax import CalibratedClassifier, SoftmaxRegressionClassifier
-from sksoftmax.sparse_rows import check_indices
+from sksoftmax.data.sparse_indices import check_indices
 
 N_ROWS, N_FEATURES = 60, 40
 GOOD = sparse.random(N_ROWS, N_FEATURES, density=0.2, format="csr", random_state=0)

@@ -15,11 +15,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
-from sksoftmax import SoftmaxRegressionClassifier, blocks
+from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
-from sksoftmax.blocks import as_rows
+from sksoftmax.data import rows as blocks
+from sksoftmax.data.rows import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.objective import Objective
+from sksoftmax.objectives.linear import Objective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import SAGA, SGD, SOLVERS, STOCHASTIC_SOLVERS, AdaGrad, Adam, NewtonCholesky, RMSProp
 from sksoftmax.solvers._distance import distance

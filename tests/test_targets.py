@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sksoftmax.targets import check_sample_weight, make_targets, unique_labels, weigh_classes
+from sksoftmax.data.targets import check_sample_weight, make_targets, unique_labels, weigh_classes
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
 from sksoftmax._optional import import_optional
+from sksoftmax.data.threads import run_fit
 from sksoftmax.solvers import BATCH_SOLVERS
-from sksoftmax.threads import run_fit
 
 
 @pytest.fixture

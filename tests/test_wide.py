@@ -5,8 +5,9 @@ import pytest
 from scipy import sparse
 
 import reference
-from sksoftmax import SoftmaxRegressionClassifier, blocks
-from sksoftmax.blocks import RotatedRows, as_rows
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.data import rows as blocks
+from sksoftmax.data.rows import RotatedRows, as_rows
 
 
 @pytest.fixture

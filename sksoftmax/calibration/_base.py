@@ -16,12 +16,11 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from .._arrays import as_numpy
-from .._constraints import SortedStrOptions
-from ..functional import as_floats, check_proba
+from .._estimator.constraints import SortedStrOptions
+from ..data.arrays import as_floats, as_numpy, check_proba
+from ..data.targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, unique_labels
 from ..kernels import rowwise as kernels
 from ..losses import Targets
-from ..targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, unique_labels
 from ._zeros import fill_zeros, logit_of_zero
 
 BLOCK_ROWS = 4096

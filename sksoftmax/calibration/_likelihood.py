@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
+from ..data.threads import map_in_order, run_in_pool
 from ..kernels import temperature as kernels
 from ..losses import Targets
-from ..threads import map_in_order, run_in_pool
 from ._mixing import mix_uniform
 
 MAX_SEGMENTS = 16

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
-from ..blocks import as_rows
-from ..diagonal import DiagonalObjective
+from ..data.rows import as_rows
+from ..data.threads import run_fit
 from ..kernels import rowwise as kernels
 from ..losses import BoundLoss, CrossEntropy, Targets
-from ..objective import Objective
+from ..objectives.linear import Objective
+from ..objectives.logit_scaling import DiagonalObjective
 from ..penalties import PriorL2
 from ..solvers import BlockLBFGS, NewtonCholesky, Solution, Solver
-from ..threads import run_fit
 
 Matrix = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..blocks import as_rows
+from ..data.rows import as_rows
 from ..losses import CrossEntropy, Targets
-from ..objective import Objective
+from ..objectives.linear import Objective
 from ..penalties import L2
 from ..solvers import NewtonCholesky
 

@@ -23,14 +23,15 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_y, check_is_fitted, has_fit_parameter
 
-from .._arrays import as_numpy
-from .._constraints import NameOrObject, SortedStrOptions
+from .._estimator.constraints import NameOrObject, SortedStrOptions
+from .._estimator.unknown_parameters import explain_unknown, refuse_unknown
 from .._params import objects_for_names
-from .._unknown_parameters import explain_unknown, refuse_unknown
 from ..classifier import SoftmaxRegressionClassifier
-from ..functional import check_weight, logsumexp, scale_weight
-from ..sparse_rows import check_indices
-from ..targets import check_labels, check_sample_weight, is_proba
+from ..data.arrays import as_numpy
+from ..data.sparse_indices import check_indices
+from ..data.targets import check_labels, check_sample_weight, is_proba
+from ..data.weights import check_weight, scale_weight
+from ..functional import logsumexp
 from . import CALIBRATORS, Calibrator
 from ._folds import CalibratedModel, CrossEntropies, Fold, calibrate, fit_folds, join_folds, read_fold
 from ._logits import RESPONSE_METHODS, fitted_classes, one_column

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 
+from ..data.targets import weigh_classes
 from ..losses import Targets
-from ..targets import weigh_classes
 from ._base import Calibrator
 
 

@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ..blocks import as_rows, score_rows
+from ..data.rows import as_rows, score_rows
 from ..losses import Targets
 from ..solvers import Solution
 from ._base import Calibrator

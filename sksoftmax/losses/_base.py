@@ -1,8 +1,8 @@
 """The contract of every loss.
 
 What lives here: ``Loss``, the ``Targets`` it is bound to and the ``BoundLoss`` that comes of it. What doesn't: any
-particular loss, compiled code (``kernels``), the sum over rows and the penalty (``objective``), encoding of labels
-(``targets``).
+particular loss, compiled code (``kernels``), the sum over rows and the penalty (``objectives``), encoding of labels
+(``data.targets``).
 
 Conventions
 -----------

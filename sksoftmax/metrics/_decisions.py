@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d
 
-from .._arrays import as_numpy
-from ..functional import check_proba, check_weight
+from ..data.arrays import as_numpy, check_proba
+from ..data.weights import check_weight
 from ._inputs import check_classes, check_predictions, encode, is_table, name_columns, normalise, sorted_classes
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d
 
-from .._arrays import as_numpy
-from ..functional import PROBA_TOLERANCE, as_floats, check_proba, check_weight, scale_weight
+from ..data.arrays import PROBA_TOLERANCE, as_floats, as_numpy, check_proba
+from ..data.weights import check_weight, scale_weight
 from ..kernels import metrics as kernels
 
 # Integer labels are encoded by a lookup table if their range exceeds the number of rows by at most this.

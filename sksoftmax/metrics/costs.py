@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..functional import as_floats, check_proba
+from ..data.arrays import as_floats, check_proba
 from ..kernels import metrics as kernels
 from ._inputs import Predictions, check_classes, check_predictions
 

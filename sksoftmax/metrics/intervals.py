@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from ..functional import check_weight, scale_weight
+from ..data.weights import check_weight, scale_weight
 from ._inputs import check_predictions
 from ._options import RandomState, check_confidence_level, check_count, check_option, make_generator
 

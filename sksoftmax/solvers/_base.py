@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._params import ParamsMixin
-from ..objective import Objective
+from ..objectives.linear import Objective
 
 
 class Iteration(NamedTuple):

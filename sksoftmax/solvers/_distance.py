@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objective import Objective
+from ..objectives.linear import Objective
+from ..objectives.preconditioner import Preconditioner
 from ._base import centred
-from ._preconditioner import Preconditioner
 from ._proof import MAX_BYTES
 
 Vector = NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Whether a point is near the optimum, for solvers whose own figures do not tell.
 
-What lives here: ``Proof``, a bound or an estimate of what is left. What doesn't: the bound's derivation (``certificate``), the
-tolerance of a gradient, and what solvers know by themselves.
+What lives here: ``Proof``, a bound or an estimate of what is left. What doesn't: the bound's derivation
+(``objectives.duality_gap``), the tolerance of a gradient, and what solvers know by themselves.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objective import Objective
-from ._preconditioner import Preconditioner
+from ..objectives.linear import Objective
+from ..objectives.preconditioner import Preconditioner
 
 MAX_BYTES = 2**29
 

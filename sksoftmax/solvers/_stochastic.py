@@ -1,7 +1,7 @@
 """The contract of solvers that step after each minibatch, and the loop of epochs that they share.
 
 What lives here: ``StochasticSolver``, its ``State`` between passes, when epochs end. What doesn't: the rules of a step
-(``stochastic``), schedules, the passes themselves (``objective``).
+(``stochastic``), schedules, the passes themselves (``data``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..blocks import Descent
-from ..objective import Objective
+from ..data.rows import Descent
+from ..objectives.linear import Objective
 from ._base import Callback, Solution, Solver, Trace
 from ._distance import Distance, distance
 from .schedules import SCHEDULES, Schedule

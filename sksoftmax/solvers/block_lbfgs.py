@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from ..objective import Objective
+from ..objectives.linear import Objective
+from ..objectives.preconditioner import Preconditioner
 from ._base import Callback, Solution, Solver, Trace, centred, line_search
-from ._preconditioner import Preconditioner
 
 Vector = NDArray[np.float64]
 

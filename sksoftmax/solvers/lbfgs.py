@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ..objective import Objective
+from ..objectives.linear import Objective
 from ._base import Callback, Solution, Solver, Trace
 from ._proof import Proof
 

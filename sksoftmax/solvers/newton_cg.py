@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objective import Objective
+from ..objectives.linear import Objective
 from ._base import Callback, Solution, Solver, Trace, centred, line_search, rounding_seen
 from ._proof import Proof
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from ..objective import Objective
+from ..objectives.linear import Objective
 from ._base import Callback, Iteration, Solution, Solver, Trace, centred, line_search, rounding_seen
 from ._proof import Proof
 from .lbfgs import LBFGS

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..blocks import SAGAMemory
-from ..objective import Objective
+from ..data.rows import SAGAMemory
+from ..objectives.linear import Objective
 from ._base import Callback, Solution, Solver, Trace
 from ._distance import distance
 

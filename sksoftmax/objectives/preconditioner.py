@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from ..objective import Objective
+from .linear import Objective
 
 Vector = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .solvers import Iteration
+from ..solvers import Iteration
 
 try:
     from sklearn.callback import CallbackSupportMixin

@@ -16,8 +16,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
-from .functional import as_floats, check_proba, scale_weight
-from .losses import Targets
+from ..losses import Targets
+from .arrays import as_floats, check_proba
+from .weights import scale_weight
 
 ClassWeight = dict | str | None
 

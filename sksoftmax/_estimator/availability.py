@@ -21,7 +21,7 @@ class available_if:  # noqa: N801 -- the name of scikit-learn's decorator
 
     Examples
     --------
-    >>> from sksoftmax._availability import available_if
+    >>> from sksoftmax._estimator.availability import available_if
     >>> def grown(tree):
     ...     if tree.age < 3:
     ...         raise AttributeError("A tree bears after three years.")

@@ -21,11 +21,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import RowBlocks, Segment
-from .kernels import gram as gram_kernels
-from .kernels import losses as losses_kernels
-from .losses import BoundLoss
-from .threads import map_in_order
+from ..data.rows import RowBlocks, Segment
+from ..data.threads import map_in_order
+from ..kernels import gram as gram_kernels
+from ..kernels import losses as losses_kernels
+from ..losses import BoundLoss
 
 # Numbers per step: products long enough to outweigh adding them up, temporaries small beside X.
 STEP_NUMBERS = 2**22

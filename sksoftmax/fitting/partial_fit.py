@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .objective import Objective
-from .solvers import Iteration, Solution, State, StochasticSolver
+from ..objectives.linear import Objective
+from ..solvers import Iteration, Solution, State, StochasticSolver
 
 
 @dataclass(frozen=True)

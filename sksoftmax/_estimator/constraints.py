@@ -31,7 +31,7 @@ class NameOrObject(SortedStrOptions):
 
     Examples
     --------
-    >>> from sksoftmax._constraints import NameOrObject
+    >>> from sksoftmax._estimator.constraints import NameOrObject
     >>> from sksoftmax.losses import Loss
     >>> print(NameOrObject({"a": Loss}, Loss, "b"))
     a str among {'a', 'b'} or an instance of 'sksoftmax.losses.Loss'

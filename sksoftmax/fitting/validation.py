@@ -1,7 +1,7 @@
 """Validation sets: the split, the check of one that is given, and its figures.
 
 What lives here: ``Sample`` and ``split_rows``, which set rows aside, ``check_validation_data``, and ``ValidationSet``, which
-scores coefficients on held-out rows. What doesn't: what a fit makes of the figures (``monitor``), targets (``targets``).
+scores coefficients on held-out rows. What doesn't: what a fit makes of the figures (``loop``), targets (``data.targets``).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.validation import _check_feature_names, assert_all_finite
 
-from .blocks import RowBlocks, Segment
-from .losses import Loss, Targets
-from .sparse_rows import check_indices
-from .tables import check_columns, check_magnitude
-from .targets import check_proba_targets, check_sample_weight, is_proba
-from .threads import map_in_order
+from ..data.columns import check_columns, check_magnitude
+from ..data.rows import RowBlocks, Segment
+from ..data.sparse_indices import check_indices
+from ..data.targets import check_proba_targets, check_sample_weight, is_proba
+from ..data.threads import map_in_order
+from ..losses import Loss, Targets
 
 # Logits of a block of rows that are only scored: enough rows that calls cost little, few enough for a cache.
 BLOCK_BYTES = 2**18

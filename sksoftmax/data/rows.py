@@ -1,7 +1,7 @@
 """Row blocks of the data.
 
 What lives here: dense (also memory-mapped), wide and CSR rows behind one contract, their cutting into cache-sized blocks and
-into segments for threads. What doesn't: losses and parameters (``objective``), threads, validation (``classifier``).
+into segments for threads. What doesn't: losses and parameters (``objectives``), threads, validation (``classifier``).
 
 Segments depend on the data's shape alone and their partial sums are added in segment order, so that a result is the same
 bits whatever the number of threads.
@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .kernels import csr as csr_kernels
-from .kernels import dense as dense_kernels
-from .kernels import minibatch as minibatch_kernels
-from .kernels import minibatch_csr as minibatch_csr_kernels
-from .kernels import saga as saga_kernels
+from ..kernels import csr as csr_kernels
+from ..kernels import dense as dense_kernels
+from ..kernels import minibatch as minibatch_kernels
+from ..kernels import minibatch_csr as minibatch_csr_kernels
+from ..kernels import saga as saga_kernels
 from .threads import map_in_order, run_in_pool
 
 # A block of X, its logits and their gradient share the second-level cache of a core.

@@ -19,11 +19,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import rowwise as rowwise_kernels
-from .kernels.losses import cross_entropy as cross_entropy_kernels
-from .losses import Targets
-from .penalties import Penalty
-from .threads import Item, map_in_order
+from ..data.threads import Item, map_in_order
+from ..kernels import rowwise as rowwise_kernels
+from ..kernels.losses import cross_entropy as cross_entropy_kernels
+from ..losses import Targets
+from ..penalties import Penalty
 
 Vector = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """The course of a fit: its history, its best parameters, when to stop and what to keep.
 
 What lives here: ``Monitor``, which runs a solver and is its callback. What doesn't: the figures of a validation set
-(``validation``), scikit-learn's callbacks and printed lines (``progress``).
+(``validation``), scikit-learn's callbacks and printed lines (``callbacks``).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .objective import Objective
-from .solvers import Iteration, Solution, Solver, StochasticSolver
+from ..objectives.linear import Objective
+from ..solvers import Iteration, Solution, Solver, StochasticSolver
 from .validation import ValidationSet
 
 Params = NDArray[np.float64]

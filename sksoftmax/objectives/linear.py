@@ -26,14 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy
 
-from .blocks import Descent, Pair, RowBlocks, SAGAMemory, Segment
-from .certificate import best_shift
-from .curvature import ClassCurvature, add_narrow_blocks, add_wide_blocks, design_matrix
-from .kernels import losses as losses_kernels
-from .kernels import rowwise as rowwise_kernels
-from .losses import BoundLoss
-from .penalties import Penalty
-from .threads import Item, map_in_order
+from ..data.rows import Descent, Pair, RowBlocks, SAGAMemory, Segment
+from ..data.threads import Item, map_in_order
+from ..kernels import losses as losses_kernels
+from ..kernels import rowwise as rowwise_kernels
+from ..losses import BoundLoss
+from ..penalties import Penalty
+from .class_blocks import ClassCurvature, add_narrow_blocks, add_wide_blocks, design_matrix
+from .duality_gap import best_shift
 
 # Rows per step of the dense Hessian: long enough for BLAS, short enough to be a small temporary.
 HESSIAN_ROWS = 1024
@@ -220,7 +220,7 @@ class Objective:
         return logits
 
     def duality_gap(self, params: NDArray[np.float64]) -> float:
-        """Return a bound on how far the objective at params is above its minimum, in nats a row; see ``certificate``.
+        """Return a bound on how far the objective at params is above its minimum, in nats a row; see ``duality_gap``.
 
         It is inf where nothing is known: without a penalty on every coefficient, of a loss that is not convex, or where it
         would cost too much memory. It is that of a point with the best intercept for these coefficients, to which what the

@@ -3,7 +3,7 @@ r"""The objective of weights on the unit sphere.
 .. math:: F(V) = \sum_i w_i \, \ell \Big( y_i, \frac{(M + V)_k^\top x_i}{\lVert (M + V)_k \rVert} \Big)_{k = 1 \ldots K}
 
 What lives here: the normalisation, its derivative, and where it starts. What doesn't: rows of unit length, which a loss
-prepares, and the sum over them (``objective``).
+prepares, and the sum over them (``linear``).
 
 M is the start: the directions in which the loss falls where all cosines are zero, near those of the classes' means. Parameters
 count from there, so that solvers may begin at zeros as they do elsewhere, where weights have no direction.
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .objective import Objective
+from .linear import Objective
 
 Vector = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """Threads of a fit: the pool, the ordered map over it, and BLAS held at one thread meanwhile.
 
-What lives here: nothing that knows of rows. What doesn't: how rows are cut into segments (``blocks``).
+What lives here: nothing that knows of rows. What doesn't: how rows are cut into segments (``rows``).
 
 Ctrl-C raises KeyboardInterrupt in the main thread, after any call there: also before the first instruction of an ``__exit__``
 or of a ``finally`` block's function. So there are no context managers here, whose exit would be skipped; what was is noted

@@ -13,9 +13,9 @@ from difflib import get_close_matches
 from functools import wraps
 from typing import Any, TypeVar
 
-from .losses import LOSSES
-from .solvers import SOLVERS
-from .solvers.schedules import SCHEDULES
+from ..losses import LOSSES
+from ..solvers import SOLVERS
+from ..solvers.schedules import SCHEDULES
 
 Init = TypeVar("Init", bound=Callable[..., None])
 
@@ -102,7 +102,7 @@ def where_to_set(name: str, known: Iterable[str]) -> str | None:
 
     Examples
     --------
-    >>> from sksoftmax._unknown_parameters import where_to_set
+    >>> from sksoftmax._estimator.unknown_parameters import where_to_set
     >>> where_to_set("label_smoothing", ["C", "loss"])
     'set loss=CrossEntropy(label_smoothing=...) of sksoftmax.losses'
     >>> where_to_set("max_iters", ["C", "max_iter"])
