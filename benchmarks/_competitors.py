@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model._linear_loss import LinearModelLoss
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.solvers import BATCH_SOLVERS
 
 # Only the target and the limit end a run. (scikit-learn's and Intel's lbfgs also end after SciPy's 15,000 evaluations.)
@@ -143,7 +143,7 @@ def quietly(model, problem: Problem):
 
 def ours(solver: str, problem: Problem, terms: Terms) -> Run:
     model = SoftmaxRegressionClassifier(solver=solver, C=problem.C, **UNLIMITED)
-    with Run(terms) as run, watched(Objective, ("value_and_gradient",), run, Objective.unpack):
+    with Run(terms) as run, watched(LinearObjective, ("value_and_gradient",), run, LinearObjective.unpack):
         quietly(model, problem)
     return run
 

@@ -32,7 +32,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.data.rows import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
 
 HERE = Path(__file__).resolve().parent
@@ -93,7 +93,7 @@ def _evaluation_row(data: Data, dtype: type, n_threads: int, repeats: int) -> Ro
     pools = ThreadpoolController()  # found once: looking for them takes longer than setting their limits
     with ThreadPoolExecutor(n_threads) as executor:
         pool = executor if n_threads > 1 else None
-        objective = Objective(as_rows(X), bound, L2(), alpha, fit_intercept=True, pool=pool, n_threads=n_threads)
+        objective = LinearObjective(as_rows(X), bound, L2(), alpha, fit_intercept=True, pool=pool, n_threads=n_threads)
         params = objective.pack(coef, intercept)
 
         def ours() -> tuple[float, NDArray]:
@@ -109,7 +109,7 @@ def _evaluation_row(data: Data, dtype: type, n_threads: int, repeats: int) -> Ro
     return Row(data.what, np.dtype(dtype).name, n_threads, *taken, goal=1.5)
 
 
-def _check_agreement(peer: tuple, ours: tuple, objective: Objective, dtype: type) -> None:
+def _check_agreement(peer: tuple, ours: tuple, objective: LinearObjective, dtype: type) -> None:
     tolerance = 1e-10 if dtype == np.float64 else 1e-4
     np.testing.assert_allclose(ours[0], peer[0], rtol=tolerance)
     gradient = np.column_stack(objective.unpack(ours[1])).ravel(order="F")

@@ -48,7 +48,7 @@ class Problem:
         self.decided = self.proba.argmax(axis=1)
         self.labels = np.arange(n_classes)
 
-    def figures(self) -> dict[str, tuple[Callable[[], object], Peers, float | None]]:
+    def evaluate(self) -> dict[str, tuple[Callable[[], object], Peers, float | None]]:
         y, p, d, k = self.y, self.proba, self.decided, 5
         mine, theirs = metrics, sklearn.metrics
         chosen = {
@@ -163,7 +163,7 @@ def plain_class_wise(y, p, n_bins=15):
 
 
 def measure(problem: Problem, name: str, repeats: int, dtype: str, threads: int) -> Row:
-    ours, peers, goal = problem.figures()[name]
+    ours, peers, goal = problem.evaluate()[name]
     shape = f"{len(problem.y):,} × {problem.proba.shape[1]:,}"
     best, fastest, own, notes = math.inf, "no peer", math.nan, ""
     for peer, theirs in peers.items():
@@ -192,7 +192,7 @@ def main() -> None:
     with threadpool_limits(options.threads):
         for n_rows, n_classes in SHAPES:
             problem = Problem(n_rows, n_classes, options.dtype)
-            names = [name for name in problem.figures() if not options.names or any(part in name for part in options.names)]
+            names = [name for name in problem.evaluate() if not options.names or any(part in name for part in options.names)]
             rows += [measure(problem, name, options.repeats, options.dtype, options.threads) for name in names]
     print(table(rows, "ms", 1e3))
 

@@ -39,19 +39,19 @@ from .data.targets import (
     check_labels,
     check_proba_targets,
     check_sample_weight,
+    compute_class_weights,
     is_proba,
     make_targets,
-    weigh_classes,
 )
 from .data.threads import run_fit
 from .data.weights import check_weight, scale_weight
 from .fitting.callbacks import CallbackSupportMixin, FitProgress
-from .fitting.loop import Monitor
-from .fitting.partial_fit import Stream
+from .fitting.loop import FitLoop
+from .fitting.partial_fit import PartialFitState
 from .fitting.validation import Sample, ValidationSet, check_validation_data
 from .losses import LOSSES, BoundLoss, Loss
-from .objectives.cosine import SphereObjective
-from .objectives.linear import Objective
+from .objectives.cosine import CosineObjective
+from .objectives.linear import LinearObjective
 from .penalties import PENALTIES
 from .solvers import (
     LBFGS,
@@ -315,7 +315,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         KeyboardInterrupt
             The fit was interrupted; its note says which iteration was kept.
         """
-        with _all_or_nothing(self):
+        with _restore_on_error(self):
             own = as_numpy(X=X, y=y, sample_weight=sample_weight)
             return self._fit(*own, *as_numpy(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val))
 
@@ -325,7 +325,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         self._check_parameters()
         classes, sample = self._validate_training_data(X, y, sample_weight)
         held_out = check_validation_data(self, sample.X, classes, X_val, y_val, sample_weight_val)
-        class_weight = weigh_classes(classes, sample.weight, self.class_weight, **sample.encoded)
+        class_weight = compute_class_weights(classes, sample.weight, self.class_weight, **sample.encoded)
         if held_out is None and self.early_stopping:
             sample, held_out = sample.split(classes, self.validation_fraction, self.random_state)
         targets, total_weight = make_targets(classes, sample.weight, class_weight, **sample.encoded)
@@ -349,32 +349,34 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             progress = FitProgress(
                 self, X, y, sample_weight, max_iter=self.max_iter, verbose=self.verbose, attributes=attributes
             )
-            monitor = Monitor(
+            loop = FitLoop(
                 objective,
                 None if held_out is None else self._validation_set(held_out, classes, class_weight, loss, **threads),
-                progress.report,
+                progress.on_iteration_end,
                 early_stopping=self.early_stopping,
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
             )
             solver = self._solver(solved_rows, objective)
             start = self._start(objective, classes, solver)
-            progress.begin(start)
+            progress.on_iteration_begin(start)
             ended_well, separated, interrupt = False, False, None
             try:
-                solution, ended_well = monitor.solve(solver, start, max_iter=self.max_iter)
-                separated = self._alpha(total_weight) == 0 and not self.early_stopping and objective.separates(solution.params)
+                solution, ended_well = loop.solve(solver, start, max_iter=self.max_iter)
+                separated = (
+                    self._alpha(total_weight) == 0 and not self.early_stopping and objective.separates_classes(solution.params)
+                )
             except KeyboardInterrupt as raised:
-                if not monitor.history or monitor.best is None:
+                if not loop.history or loop.best is None:
                     raise
-                interrupt, solution = raised, monitor.interrupted()
+                interrupt, solution = raised, loop.interrupted()
             progress.close()
-            self._keep(
+            self._set_fitted_attributes(
                 attributes(solution.params),
                 solution,
                 converged=solution.converged and not separated,
-                best_iteration=monitor.best.n_iter if self.early_stopping and monitor.best else None,
-                stream=Stream(n_rows=int(np.count_nonzero(bound.weight)), weight=total_weight),
+                best_iteration=loop.best.n_iter if self.early_stopping and loop.best else None,
+                partial_fit_state=PartialFitState(n_rows=int(np.count_nonzero(bound.weight)), weight=total_weight),
             )
             return progress, solution, ended_well, separated, interrupt
 
@@ -383,7 +385,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             interrupt.add_note(f"{type(self).__name__} is fitted: {solution.message}.")
             raise interrupt
         self._warn(solution, separated=separated, ended_well=ended_well)
-        progress.end()
+        progress.on_fit_end()
         return self
 
     def _check_parameters(self) -> None:
@@ -396,14 +398,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
 
     def _objective(
         self, rows: RowBlocks, bound: BoundLoss, total_weight: float, random_state: Any, **threads: Any
-    ) -> Objective:
+    ) -> LinearObjective:
         alpha = self._alpha(total_weight)
         given = {"fit_intercept": self.fit_intercept, "random_state": random_state, **threads}
-        if not bound.on_sphere:
-            return Objective(rows, bound, PENALTIES["l2"](), alpha, **given)
+        if not bound.unit_norm:
+            return LinearObjective(rows, bound, PENALTIES["l2"](), alpha, **given)
         if issubclass(self._solver_type(), StochasticSolver | SAGA):
             raise ValueError(f"solver={self.solver!r} does not keep weights on the unit sphere, as loss={self.loss!r} needs.")
-        return SphereObjective(rows, bound, PENALTIES["l2"](), alpha, **given)
+        return CosineObjective(rows, bound, PENALTIES["l2"](), alpha, **given)
 
     def _alpha(self, total_weight: float) -> float:
         """Return the strength of the penalty against the mean loss, 1 / (C · total weight); 0 for none.
@@ -458,7 +460,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         AttributeError
             The solver is none of the stochastic ones.
         """
-        with _all_or_nothing(self):
+        with _restore_on_error(self):
             X, y, classes, sample_weight = as_numpy(X=X, y=y, classes=classes, sample_weight=sample_weight)
             return self._partial_fit(X, y, classes, sample_weight)
 
@@ -474,33 +476,35 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         first = not hasattr(self, "coef_")
         X, classes, encoded = self._validate_part(X, y, classes, first)
         weight = check_sample_weight(sample_weight, X)
-        class_weight = weigh_classes(classes, weight, self.class_weight, **encoded)
+        class_weight = compute_class_weights(classes, weight, self.class_weight, **encoded)
         targets, total_weight = make_targets(classes, weight, class_weight, **encoded)
         loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
         rows, bound = as_rows(X), loss.bind(targets)
         n_rows = int(np.count_nonzero(bound.weight))
-        stream = getattr(self, "_stream", Stream()).meets(n_rows, total_weight, check_random_state(self.random_state))
-        if not (total_weight >= LEAST_WEIGHT and stream.weight <= 1 / LEAST_WEIGHT):
+        so_far = getattr(self, "_partial_fit_state", PartialFitState()).with_batch(
+            n_rows, total_weight, check_random_state(self.random_state)
+        )
+        if not (total_weight >= LEAST_WEIGHT and so_far.weight <= 1 / LEAST_WEIGHT):
             raise ValueError(
                 f"sample_weight must sum to at least {LEAST_WEIGHT:g} in each part of the data and at most "
-                f"{1 / LEAST_WEIGHT:g} in all of them; got {total_weight:.3g} in this one and {stream.weight:.3g} in all."
+                f"{1 / LEAST_WEIGHT:g} in all of them; got {total_weight:.3g} in this one and {so_far.weight:.3g} in all."
             )
         solver: Any = STOCHASTIC_SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
 
         def learn(pool: ThreadPoolExecutor | None) -> None:
             threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
-            objective = self._objective(rows, bound, stream.weight, stream.random_state, **threads)
+            objective = self._objective(rows, bound, so_far.weight, so_far.random_state, **threads)
 
             def start() -> NDArray[np.float64]:
                 return solver.start(objective) if first else objective.pack(self._dense_coef(), self.intercept_)
 
             # A row counts as much as its weight, whatever the others of its part weigh.
-            importance = (total_weight / n_rows) / (stream.weight / stream.n_rows)
-            learnt, solution = stream.learn(objective, solver, start, class_major=rows.class_major, importance=importance)
+            loss_scale = (total_weight / n_rows) / (so_far.weight / so_far.n_rows)
+            learnt, solution = so_far.update(objective, solver, start, class_major=rows.class_major, loss_scale=loss_scale)
             coef, intercept = objective.unpack(solution.params)
             attributes = {"classes_": classes, "loss_": loss, "coef_": coef, "intercept_": intercept}
-            self._keep(attributes, solution, converged=False, best_iteration=None, stream=learnt)
+            self._set_fitted_attributes(attributes, solution, converged=False, best_iteration=None, partial_fit_state=learnt)
 
         run_fit(n_threads, learn)
         return self
@@ -554,7 +558,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         check_magnitude(X, columns=getattr(self, "feature_names_in_", None))
         return classes, Sample(X, encoded, check_sample_weight(sample_weight, X))
 
-    def _start(self, objective: Objective, classes: NDArray, solver: Solver) -> NDArray[np.float64]:
+    def _start(self, objective: LinearObjective, classes: NDArray, solver: Solver) -> NDArray[np.float64]:
         coef = getattr(self, "coef_", None) if self.warm_start else None
         if coef is None:
             return solver.start(objective)
@@ -574,22 +578,22 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             return type(self.solver)
         return Solver if self.solver == "auto" else SOLVERS[self.solver]
 
-    def _solver(self, rows: RowBlocks, objective: Objective) -> Any:
+    def _solver(self, rows: RowBlocks, objective: LinearObjective) -> Any:
         if isinstance(self.solver, Solver):
             return self.solver
         if self.solver == "auto":
             shape = rows.n_stored, rows.n_rows, rows.n_features, objective.n_logits
-            return choose_solver(*shape, has_hessian=objective.has_hessian, curved=objective.curved)
+            return choose_solver(*shape, has_hessian=objective.has_hessian, strictly_convex=objective.strictly_convex)
         return SOLVERS[self.solver]()
 
-    def _keep(
+    def _set_fitted_attributes(
         self,
         attributes: dict[str, Any],
         solution: Solution,
         *,
         converged: bool,
         best_iteration: int | None,
-        stream: Stream,
+        partial_fit_state: PartialFitState,
     ) -> None:
         """Set the fitted attributes, all at once: no interrupt can come between two of them."""
         fitted = {
@@ -598,7 +602,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             "converged_": converged,
             "n_iter_": np.array([solution.n_iter], dtype=np.int32),
             "best_iteration_": best_iteration,
-            "_stream": stream,
+            "_partial_fit_state": partial_fit_state,
         }
         self.__dict__.update(fitted)
 
@@ -772,7 +776,7 @@ class _Classes:
 
 
 @contextmanager
-def _all_or_nothing(estimator: Any) -> Iterator[None]:
+def _restore_on_error(estimator: Any) -> Iterator[None]:
     """Take back what validation notes of X on the estimator if nothing of the fit is kept: the last fit stays whole."""
     noted = ("n_features_in_", "feature_names_in_")
     before = dict(vars(estimator))

@@ -40,7 +40,7 @@ class Penalty(ABC):
         """Return the diagonal of the smooth part's Hessian, of shape (n_coef,)."""
 
     @property
-    def decay(self) -> float:
+    def l2_strength(self) -> float:
         """The number that the gradient is coef times: a step against it only shrinks coef.
 
         Raises
@@ -77,7 +77,7 @@ class L2(Penalty):
         return np.ones(n_coef)
 
     @property
-    def decay(self) -> float:
+    def l2_strength(self) -> float:
         return 1.0
 
 

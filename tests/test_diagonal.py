@@ -7,8 +7,8 @@ from sksoftmax.calibration._regression import all_logits
 from sksoftmax.data.rows import as_rows
 from sksoftmax.data.threads import run_fit
 from sksoftmax.losses import Targets
-from sksoftmax.objectives.linear import Objective
-from sksoftmax.objectives.logit_scaling import DiagonalObjective
+from sksoftmax.objectives.linear import LinearObjective
+from sksoftmax.objectives.logit_scaling import LogitScalingObjective
 from sksoftmax.penalties import PriorL2
 from sksoftmax.solvers import BATCH_SOLVERS, SOLVERS
 
@@ -26,7 +26,7 @@ def make(n_classes, *, shared, soft=False, n_rows=80, dtype=np.float64, **thread
     n_scales = 1 if shared else n_classes
     mean = np.append(np.ones(n_scales), np.zeros(n_classes))
     ridge = rng.uniform(0.05, 0.3, size=len(mean))
-    diagonal = DiagonalObjective(logits, targets, PriorL2(mean, ridge), shared=shared, **threads)
+    diagonal = LogitScalingObjective(logits, targets, PriorL2(mean, ridge), shared=shared, **threads)
     return logits, targets, diagonal, mean + 0.3 * rng.normal(size=len(mean))
 
 
@@ -49,7 +49,7 @@ def test_it_is_the_dense_objective_restricted(n_classes, soft, shared):
     logits, targets, diagonal, params = make(n_classes, shared=shared, soft=soft)
     design = np.column_stack([logits, np.ones(len(logits))])
     nothing = PriorL2(np.zeros(design.shape[1] * n_classes), np.zeros(design.shape[1] * n_classes))
-    dense = Objective(as_rows(design), all_logits(targets), nothing, 1.0, fit_intercept=False)
+    dense = LinearObjective(as_rows(design), all_logits(targets), nothing, 1.0, fit_intercept=False)
     full, jacobian = spread(params, n_classes)
     ridge = diagonal._penalty
     value, gradient = dense.value_and_gradient(full)
@@ -69,7 +69,7 @@ def test_it_is_the_dense_objective_restricted(n_classes, soft, shared):
         np.testing.assert_allclose(blocks[:, 0, 1], hessian[range(n_classes), range(n_classes, 2 * n_classes)], atol=1e-14)
     rows = diagonal.head(direction)
     changed = np.zeros_like(direction)
-    diagonal.set_head(changed, rows)
+    diagonal.scatter_blocks(changed, rows)
     np.testing.assert_array_equal(changed[shared:], direction[shared:])
 
 
@@ -100,7 +100,7 @@ def test_a_prior_enters_value_gradient_hessian_and_blocks_of_the_dense_objective
     logits, targets, *_ = make(4, shared=False)
     mean, weight = rng.normal(size=16), rng.uniform(0.1, 2, size=16)
     objectives = [
-        Objective(as_rows(logits), all_logits(targets), PriorL2(mean, w), 1.0, fit_intercept=False)
+        LinearObjective(as_rows(logits), all_logits(targets), PriorL2(mean, w), 1.0, fit_intercept=False)
         for w in (weight, 0 * weight)
     ]
     params = rng.normal(size=16)
@@ -116,5 +116,5 @@ def test_a_prior_enters_value_gradient_hessian_and_blocks_of_the_dense_objective
     added = objectives[0].class_diagonals(params, basis) - objectives[1].class_diagonals(params, basis)
     np.testing.assert_allclose(added, weight.reshape(4, 4) @ basis**2)
     untouched = params.copy()
-    objectives[0].centre(untouched)  # a prior holds the mean over the classes: it is not free
+    objectives[0].project_out_shift(untouched)  # a prior holds the mean over the classes: it is not free
     np.testing.assert_array_equal(untouched, params)

@@ -116,13 +116,13 @@ def test_figures_are_the_same_bits_for_any_number_of_threads_and_need_no_large_a
     rows, labels = as_rows(rng.normal(size=(n_rows, 2))), rng.integers(n_classes, size=n_rows).astype(np.int32)
     targets = Targets(n_classes, np.full(n_rows, 1 / n_rows), labels=labels)
     coef, intercept = rng.normal(size=(n_classes, 2)), rng.normal(size=n_classes)
-    expected = ValidationSet(rows, targets, CrossEntropy()).figures(coef, intercept)
+    expected = ValidationSet(rows, targets, CrossEntropy()).evaluate(coef, intercept)
 
     def compare(pool):
         validation = ValidationSet(rows, targets, CrossEntropy(), pool=pool, n_threads=n_threads)
         tracemalloc.start()
         try:
-            assert validation.figures(coef, intercept) == expected
+            assert validation.evaluate(coef, intercept) == expected
             assert tracemalloc.get_traced_memory()[1] < 8 * n_rows * n_classes / 4
         finally:
             tracemalloc.stop()
@@ -215,17 +215,17 @@ def test_separable_rows_without_a_penalty_stop_early_without_a_warning(solver):
 @unfinished
 @pytest.mark.parametrize("solver", list(SOLVERS))
 def test_solvers_do_not_write_to_parameters_that_they_reported(solver, noisy, monkeypatch):
-    from sksoftmax.fitting.loop import Monitor
+    from sksoftmax.fitting.loop import FitLoop
 
     X, y, *_ = noisy
-    reported, copies, follow = [], [], Monitor._follow
+    reported, copies, follow = [], [], FitLoop._follow
 
     def keep(self, params, iteration):
         reported.append(params)
         copies.append(params.copy())
         return follow(self, params, iteration)
 
-    monkeypatch.setattr(Monitor, "_follow", keep)
+    monkeypatch.setattr(FitLoop, "_follow", keep)
     SoftmaxRegressionClassifier(solver=solver, max_iter=5).fit(X, y)
     assert len(reported) > 2
     assert_array_equal(reported, copies)

@@ -241,7 +241,7 @@ class Recorder:
 
     def __init__(self, stop_after=None):
         self.stop_after = stop_after
-        self.open, self.reached, self.torn_down = [], [], 0
+        self.open, self.averaged_params, self.torn_down = [], [], 0
 
     def setup(self, estimator, context):
         pass
@@ -256,8 +256,8 @@ class Recorder:
         assert self.open.pop() == (context.task_name, context.task_id)
         if context.task_name == "fit" or fitted_estimator is None:  # None: begun, and never run
             return False
-        self.reached.append(fitted_estimator)
-        return len(self.reached) == self.stop_after
+        self.averaged_params.append(fitted_estimator)
+        return len(self.averaged_params) == self.stop_after
 
 
 @needs_callbacks
@@ -270,12 +270,12 @@ def test_callbacks_get_an_estimator_as_if_the_fit_had_ended_there(solver, n_clas
     clf = SoftmaxRegressionClassifier(solver=solver, max_iter=6, random_state=0).set_callbacks(recorder).fit(X, y)
     assert recorder.open == []
     assert recorder.torn_down == 1
-    assert len(recorder.reached) == clf.n_iter_[0] > 1
-    for i, reached in enumerate(recorder.reached):
+    assert len(recorder.averaged_params) == clf.n_iter_[0] > 1
+    for i, reached in enumerate(recorder.averaged_params):
         expected = SoftmaxRegressionClassifier(solver=solver, max_iter=i + 1, random_state=0).fit(X, y)
         assert_array_equal(reached.coef_, expected.coef_)
         assert_array_equal(reached.predict_proba(X), expected.predict_proba(X))
-    assert_array_equal(recorder.reached[-1].coef_, clf.coef_)
+    assert_array_equal(recorder.averaged_params[-1].coef_, clf.coef_)
 
 
 @needs_callbacks
@@ -287,7 +287,7 @@ def test_a_callback_stops_the_fit_without_a_warning(solver, data):
     assert clf.n_iter_ == 2
     assert not clf.converged_
     assert "stopped by a callback" in clf.solution_.message
-    assert_array_equal(clf.coef_, recorder.reached[-1].coef_)
+    assert_array_equal(clf.coef_, recorder.averaged_params[-1].coef_)
     assert recorder.open == []
 
 

@@ -20,11 +20,11 @@ import reference
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.data.rows import as_rows
 from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
-from sksoftmax.objectives.cosine import SphereObjective
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.cosine import CosineObjective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import NewtonCG, NewtonCholesky
-from sksoftmax.solvers._base import line_search, rounding_seen
+from sksoftmax.solvers._base import line_search, observed_noise
 
 HESSIAN_SOLVERS = ["newton-cg", "newton-cholesky"]
 WITHOUT_HESSIAN = [CosineSoftmax(), FocalLoss(), HingeLoss(smoothing=0.0)]
@@ -262,7 +262,7 @@ def test_searches_reach_a_losss_hyperparameters(name):
 def sphere_objective(X, y, loss, container):
     weight = np.full(len(y), 1 / len(y))
     bound = loss.bind(Targets(y.max() + 1, weight, labels=y.astype(np.int32)))
-    return SphereObjective(as_rows(loss.prepare(container(X))), bound, L2(), 0.3, fit_intercept=True)
+    return CosineObjective(as_rows(loss.prepare(container(X))), bound, L2(), 0.3, fit_intercept=True)
 
 
 @pytest.mark.parametrize("loss", [CosineSoftmax(), CosineSoftmax(4.0, margin=0.2, angular_margin=0.7)], ids=repr)
@@ -290,8 +290,8 @@ def test_gradient_on_the_sphere_is_the_slope(problem, rng, loss, container):
 def test_objectives_know_whether_they_are_on_the_sphere(problem):
     X, y, _ = problem
     bound = CosineSoftmax().bind(Targets(y.max() + 1, np.full(len(y), 1 / len(y)), labels=y.astype(np.int32)))
-    with pytest.raises(TypeError, match="Objective is not made for a loss with on_sphere=True"):
-        Objective(as_rows(X), bound, L2(), 0.0, fit_intercept=False)
+    with pytest.raises(TypeError, match="LinearObjective is not made for a loss with unit_norm=True"):
+        LinearObjective(as_rows(X), bound, L2(), 0.0, fit_intercept=False)
     with pytest.raises(ValueError, match="take no steps from minibatches; use solver='block-lbfgs'"):
         sphere_objective(X, y, CosineSoftmax(), np.asarray).sample()
 
@@ -360,7 +360,7 @@ def test_focal_loss_ends_at_a_stationary_point_and_never_rises(rng, gamma, n_cla
 def objective_of(loss, X, y):
     weight = np.full(len(X), 1 / len(X))
     bound = loss.bind(Targets(y.max() + 1, weight, labels=y.astype(np.int32)))
-    return Objective(as_rows(X), bound, L2(), 0.0, fit_intercept=False)
+    return LinearObjective(as_rows(X), bound, L2(), 0.0, fit_intercept=False)
 
 
 def test_a_falling_slope_at_the_end_accepts_a_step_of_convex_objectives_only():
@@ -373,8 +373,8 @@ def test_a_falling_slope_at_the_end_accepts_a_step_of_convex_objectives_only():
     objective = Bump(convex=True)
     assert line_search(objective, np.zeros(1), 0.0, np.ones(1), -1.0, max_trials=1) is not None
     assert line_search(Bump(convex=False), np.zeros(1), 0.0, np.ones(1), -1.0, max_trials=1) is None
-    assert rounding_seen(Bump(convex=True), 0.0, 1.0, np.array([-10.0]), np.ones(1)) == 11.0
-    assert rounding_seen(Bump(convex=False), 0.0, 1.0, np.array([-10.0]), np.ones(1)) == 0.0
+    assert observed_noise(Bump(convex=True), 0.0, 1.0, np.array([-10.0]), np.ones(1)) == 11.0
+    assert observed_noise(Bump(convex=False), 0.0, 1.0, np.array([-10.0]), np.ones(1)) == 0.0
 
 
 class Bump:
@@ -383,7 +383,7 @@ class Bump:
     def __init__(self, *, convex):
         self.convex = convex
 
-    def rounding(self, value):
+    def value_noise(self, value):
         return 0.0
 
     def value_and_gradient(self, params):
@@ -401,5 +401,5 @@ def test_line_search_on_focal_loss_returns_lower_points_only(rng):
         slope = float(gradient @ direction)
         found = line_search(objective, params, value, direction, slope)
         n_found += found is not None
-        assert found is None or found[1] <= value + objective.rounding(value)
+        assert found is None or found[1] <= value + objective.value_noise(value)
     assert n_found > 150

@@ -74,7 +74,7 @@ def row_losses(name, options, logits, targets, rows):
     if name == "logit_adjusted":
         mass = targets.weight @ rows / (1 if targets.class_weight is None else targets.class_weight)
         options = {"class_prior": mass / mass.sum(), **options}
-    both = both_logits(logits, opposite=LOSSES[name].on_sphere)
+    both = both_logits(logits, opposite=LOSSES[name].unit_norm)
     return [reference.LOSSES[name](z, t, **options) for z, t in zip(both, rows, strict=True)]
 
 
@@ -88,7 +88,7 @@ class TestLoss:
         targets, rows = make_targets(rng, kind, 12, n_classes)
         bound = LOSSES[name](**options).bind(targets)
         logits = rng.normal(scale=2, size=(12, bound.n_logits))
-        return bound, targets, rows, 0.99 * np.tanh(logits) if bound.on_sphere else logits
+        return bound, targets, rows, 0.99 * np.tanh(logits) if bound.unit_norm else logits
 
     def test_value_equals_reference(self, rng, name, options, n_classes, kind):
         bound, targets, rows, logits = self.problem(rng, name, options, n_classes, kind)
@@ -98,7 +98,7 @@ class TestLoss:
     def test_huge_logits(self, rng, name, options, n_classes, kind):
         """Far out every loss is linear, or flat: slopes over wide steps are exact."""
         bound, targets, rows, logits = self.problem(rng, name, options, n_classes, kind)
-        if bound.on_sphere:
+        if bound.unit_norm:
             return  # a cosine is at most one
         logits = rng.uniform(-1e4, 1e4, size=logits.shape)
         value, gradient = value_and_gradient(bound, logits)
@@ -163,7 +163,7 @@ class TestLoss:
         """The largest eigenvalue of a row's Hessian is greatest where two classes share all probability."""
         targets, rows = make_targets(rng, kind, 201, n_classes)
         bound = LOSSES[name](**options).bind(targets)
-        if not np.isfinite(bound.curvature_bound):
+        if not np.isfinite(bound.lipschitz_constant):
             assert name in ("cosine", "focal", "hinge")  # no bound is known, and none is needed
             return
         row, label = np.arange(201), rows.argmax(axis=1)
@@ -171,13 +171,13 @@ class TestLoss:
         logits[row, label], logits[row, label - 1] = np.linspace(-3, 3, 201), 0
         logits = logits[:, 1:] - logits[:, :1] if n_classes == 2 else logits
         greatest = np.linalg.eigvalsh(hessians(bound, logits)).max()
-        assert 0.99 * bound.curvature_bound < greatest < (1 + 1e-12) * bound.curvature_bound
+        assert 0.99 * bound.lipschitz_constant < greatest < (1 + 1e-12) * bound.lipschitz_constant
         elsewhere = rng.normal(scale=2, size=logits.shape)
-        assert np.linalg.eigvalsh(hessians(bound, elsewhere)).max() < (1 + 1e-12) * bound.curvature_bound
+        assert np.linalg.eigvalsh(hessians(bound, elsewhere)).max() < (1 + 1e-12) * bound.lipschitz_constant
 
     def test_shift_invariance_is_as_declared(self, rng, name, options, n_classes, kind):
         bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
-        if bound.on_sphere:  # what shifts all cosines alike is no weight of unit length
+        if bound.unit_norm:  # what shifts all cosines alike is no weight of unit length
             assert not bound.shift_invariant
             return
         shifted = value_and_gradient(bound, logits + 1.0)[0]
@@ -330,9 +330,9 @@ def test_the_loss_vanishes_where_every_label_leads(logits, labels, smoothing, va
         Targets(n_classes, weight, proba=hard, class_weight=ones),
     ):
         bound = CrossEntropy(smoothing).bind(targets)
-        assert bound.vanishes_along(logits.copy(), 0, 2) is vanishes
+        assert bound.is_separated_by(logits.copy(), 0, 2) is vanishes
     soft = Targets(n_classes, weight, proba=0.9 * hard + 0.1 / n_classes, class_weight=ones)
-    assert not CrossEntropy(smoothing).bind(soft).vanishes_along(logits.copy(), 0, 2)
+    assert not CrossEntropy(smoothing).bind(soft).is_separated_by(logits.copy(), 0, 2)
 
 
 @pytest.mark.parametrize("name", list(PENALTIES))

@@ -18,7 +18,7 @@ from sksoftmax import classifier as classifier_module
 from sksoftmax.data.rows import BLOCK_BYTES, as_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.class_blocks import STEP_NUMBERS
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.objectives.preconditioner import Preconditioner
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import LBFGS, MAX_MATRIX_BYTES, BlockLBFGS, NewtonCG, NewtonCholesky, choose_solver
@@ -140,7 +140,7 @@ def test_newton_cholesky_asked_for_more_memory_than_there_is_falls_back_or_says_
         made.append(8 * self.n_params**2)
         raise InterruptedError
 
-    monkeypatch.setattr(Objective, "hessian", hessian)
+    monkeypatch.setattr(LinearObjective, "hessian", hessian)
     X = np.random.default_rng(0).normal(size=(500, 499))
     clf = SoftmaxRegressionClassifier(solver="newton-cholesky", max_iter=2)
     with warnings.catch_warnings(), suppress(InterruptedError):
@@ -173,7 +173,7 @@ def test_auto_takes_no_solver_whose_matrices_exceed_the_limit():
 def test_matrices_keep_within_their_limit(make_problem, n_bytes):
     X, y, _ = make_problem(60, 5, 3)
     targets = Targets(3, np.full(60, 1 / 60), labels=y.astype(np.int32))
-    objective = Objective(as_rows(X), CrossEntropy().bind(targets), L2(), 0.1, fit_intercept=True)
+    objective = LinearObjective(as_rows(X), CrossEntropy().bind(targets), L2(), 0.1, fit_intercept=True)
     params = np.random.default_rng(0).normal(size=objective.n_params)
     precondition = Preconditioner(objective, params, max_bytes=n_bytes)
     arrays = [array for array in vars(precondition).values() if isinstance(array, np.ndarray)]

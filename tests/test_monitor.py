@@ -1,4 +1,4 @@
-"""Which iteration a monitor takes for the best one, and when it stops a fit, by validation figures that are made up."""
+"""Which iteration the fit loop takes for the best one, and when it stops a fit, by validation figures that are made up."""
 
 from types import SimpleNamespace
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sksoftmax.data.rows import as_rows
-from sksoftmax.fitting.loop import Monitor
-from sksoftmax.fitting.validation import Figures
+from sksoftmax.fitting.loop import FitLoop
+from sksoftmax.fitting.validation import ValidationScores
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import LBFGS, Iteration, Solution
 
@@ -42,10 +42,10 @@ def test_the_best_iteration_is_the_first_of_the_lowest_criterion(course, best, m
     """NaN, the criterion of parameters that diverged, is higher than any other."""
     X, labels, weight = make_problem(9, 2, 2)
     bound = CrossEntropy().bind(Targets(2, weight / weight.sum(), labels=labels.astype(np.int32)))
-    objective = Objective(as_rows(X), bound, L2(), 0.1, fit_intercept=True)
-    figures = iter([Figures(float(each), 0.5) for each in course])
+    objective = LinearObjective(as_rows(X), bound, L2(), 0.1, fit_intercept=True)
+    figures = iter([ValidationScores(float(each), 0.5) for each in course])
     validation = SimpleNamespace(figures=lambda coef, intercept: next(figures))
-    monitor = Monitor(objective, validation, lambda *_: False, early_stopping=True, tol=0.0, n_iter_no_change=3)
-    solution, _ = monitor.solve(Scripted(), np.zeros(objective.n_params), max_iter=len(course) - 1)
-    assert (monitor.best.n_iter, solution.n_iter) == (best, made)
+    loop = FitLoop(objective, validation, lambda *_: False, early_stopping=True, tol=0.0, n_iter_no_change=3)
+    solution, _ = loop.solve(Scripted(), np.zeros(objective.n_params), max_iter=len(course) - 1)
+    assert (loop.best.n_iter, solution.n_iter) == (best, made)
     np.testing.assert_array_equal(solution.params, best)

@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.solvers import BATCH_SOLVERS, STOCHASTIC_SOLVERS
 
 pytestmark = pytest.mark.large
@@ -84,7 +84,7 @@ def test_blas_stays_at_one_thread_until_the_last_of_overlapping_fits_ends(proble
     """Products of other threads are other bits: a fit would depend on what ran beside it."""
     X, y = problem
     before = blas_threads()
-    report = classifier_module.FitProgress.report
+    report = classifier_module.FitProgress.on_iteration_end
     inside, other_ended, seen = threading.Event(), threading.Event(), []
 
     def watch(self, params, iteration):
@@ -100,7 +100,7 @@ def test_blas_stays_at_one_thread_until_the_last_of_overlapping_fits_ends(proble
         SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2).fit(X, y)
         other_ended.set()
 
-    monkeypatch.setattr(classifier_module.FitProgress, "report", watch)
+    monkeypatch.setattr(classifier_module.FitProgress, "on_iteration_end", watch)
     begun = threading.Thread(target=other)  # the first to limit BLAS, and the first to end
     run_fit = classifier_module.run_fit
     holds = threading.Event()
@@ -135,18 +135,18 @@ def threads_during(clf, X, y):
     from sksoftmax import classifier  # here: the other process has a module of its own
 
     seen = []
-    report = classifier.FitProgress.report
+    report = classifier.FitProgress.on_iteration_end
 
     def watch(self, params, iteration):
         names = [thread.name for thread in threading.enumerate()]
         seen.append(sum(name.startswith("sksoftmax") for name in names))
         return report(self, params, iteration)
 
-    classifier.FitProgress.report = watch
+    classifier.FitProgress.on_iteration_end = watch
     try:
         clf.fit(X, y)
     finally:
-        classifier.FitProgress.report = report
+        classifier.FitProgress.on_iteration_end = report
     return max(seen)
 
 
@@ -195,7 +195,7 @@ def test_a_signal_ends_a_fit_within_an_iteration_and_keeps_what_it_has(problem, 
 
     sender = threading.Thread(target=send)
     with monkeypatch.context() as patched:
-        patched.setattr(classifier_module.FitProgress, "report", watch)
+        patched.setattr(classifier_module.FitProgress, "on_iteration_end", watch)
         sender.start()
         with pytest.raises(KeyboardInterrupt) as raised:
             clf.fit(X, y)
@@ -222,7 +222,7 @@ def test_a_signal_before_the_first_iteration_has_ended_leaves_nothing(problem, s
     X, y = problem
     clf = SoftmaxRegressionClassifier(solver=solver)
     before = blas_threads()
-    evaluate = Objective.value_and_gradient
+    evaluate = LinearObjective.value_and_gradient
 
     def interrupt(self, params):
         value_and_gradient = evaluate(self, params)
@@ -230,7 +230,7 @@ def test_a_signal_before_the_first_iteration_has_ended_leaves_nothing(problem, s
         return value_and_gradient
 
     with monkeypatch.context() as patched:
-        patched.setattr(Objective, "value_and_gradient", interrupt)
+        patched.setattr(LinearObjective, "value_and_gradient", interrupt)
         with pytest.raises(KeyboardInterrupt):
             clf.fit(X, y)
     assert our_threads() == []
@@ -250,7 +250,7 @@ def interrupt_at(n_iter, patched):
             raise KeyboardInterrupt
         return False
 
-    patched.setattr(classifier_module.FitProgress, "report", interrupt)
+    patched.setattr(classifier_module.FitProgress, "on_iteration_end", interrupt)
     return interrupted
 
 
@@ -307,7 +307,7 @@ def test_an_interrupted_fit_leaves_the_last_one_whole_or_replaces_it(problem, mo
     clf = SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2).fit(X, y)
     last = dict(vars(clf))
     with monkeypatch.context() as patched:
-        patched.setattr(Objective, "value_and_gradient", interrupt)
+        patched.setattr(LinearObjective, "value_and_gradient", interrupt)
         with pytest.raises(KeyboardInterrupt):
             clf.fit(X[:, :7], y)
     assert vars(clf) == last
@@ -324,7 +324,7 @@ def test_an_interrupted_partial_fit_has_learnt_nothing(problem, monkeypatch):
     clf = SoftmaxRegressionClassifier(solver="sgd", random_state=0).partial_fit(X, y, classes=np.arange(5))
     last = dict(vars(clf))
     with monkeypatch.context() as patched:
-        patched.setattr(Objective, "penalty_value", interrupt)
+        patched.setattr(LinearObjective, "penalty_value", interrupt)
         with pytest.raises(KeyboardInterrupt):
             clf.partial_fit(X, y)
     assert vars(clf) == last
@@ -358,7 +358,7 @@ def test_an_interrupt_in_one_of_two_overlapping_fits_leaves_the_other(problem, s
     before = blas_threads()
     expected = SoftmaxRegressionClassifier(solver=solver, tol=1e-2).fit(X, y)
     started, interrupted = threading.Event(), threading.Event()
-    report = classifier_module.FitProgress.report
+    report = classifier_module.FitProgress.on_iteration_end
     first, result = SoftmaxRegressionClassifier(solver=solver, tol=1e-2), []
 
     def wait_or_interrupt(self, params, iteration):
@@ -368,7 +368,7 @@ def test_an_interrupt_in_one_of_two_overlapping_fits_leaves_the_other(problem, s
         assert interrupted.wait(timeout=60)
         return report(self, params, iteration)
 
-    monkeypatch.setattr(classifier_module.FitProgress, "report", wait_or_interrupt)
+    monkeypatch.setattr(classifier_module.FitProgress, "on_iteration_end", wait_or_interrupt)
     thread = threading.Thread(target=lambda: result.append(first.fit(X, y)))
     thread.start()
     try:

@@ -8,12 +8,12 @@ import pytest
 from scipy import sparse
 
 import reference
-from sksoftmax.data.rows import MIN_HEAD, as_rows
+from sksoftmax.data.rows import MIN_BLOCK_COLUMNS, as_rows
 from sksoftmax.data.threads import run_fit
 from sksoftmax.losses import LOSSES, CrossEntropy, Targets
 from sksoftmax.objectives.class_blocks import RUN, runs
-from sksoftmax.objectives.cosine import SphereObjective
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.cosine import CosineObjective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
 
 
@@ -22,7 +22,7 @@ def make_objective(X, labels, n_classes, *, C=0.7, weight=None, smoothing=0.0, f
     targets = Targets(n_classes, weight / weight.sum(), labels=labels.astype(np.int32))
     loss = CrossEntropy(smoothing).bind(targets)
     alpha = 1 / (C * weight.sum())
-    return Objective(as_rows(X), loss, L2(), alpha, fit_intercept=fit_intercept, pool=pool, n_threads=n_threads)
+    return LinearObjective(as_rows(X), loss, L2(), alpha, fit_intercept=fit_intercept, pool=pool, n_threads=n_threads)
 
 
 LAYOUTS = pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
@@ -69,7 +69,7 @@ class Problem:
             self.options["class_prior"] = shares / shares.sum()
         self.target, self.weight, self.bound, self.loss, self.name = target, weight, bound, loss, name
         self.make = partial(
-            SphereObjective if loss.on_sphere else Objective,
+            CosineObjective if loss.unit_norm else LinearObjective,
             loss=bound,
             penalty=L2(),
             alpha=1 / (0.7 * weight.sum()),
@@ -85,10 +85,10 @@ class Problem:
         coef, intercept = self.objective.unpack(params)
         logits = self.dense @ coef.T + intercept
         if len(coef) == 1:
-            logits = np.column_stack([-logits if self.loss.on_sphere else np.zeros(len(logits)), logits])
+            logits = np.column_stack([-logits if self.loss.unit_norm else np.zeros(len(logits)), logits])
         each = [reference.LOSSES[self.name](z, t, **self.options) for z, t in zip(logits, self.target, strict=True)]
         value = self.weight @ each / self.weight.sum()
-        return value if self.loss.on_sphere else value + reference.l2(coef) / (0.7 * self.weight.sum())
+        return value if self.loss.unit_norm else value + reference.l2(coef) / (0.7 * self.weight.sum())
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -149,7 +149,7 @@ class TestObjective:
         np.testing.assert_allclose(objective.hessian_diagonal(params), hessian.diagonal(), rtol=1e-12)
         np.testing.assert_allclose(objective.class_blocks(params), own, atol=1e-13)
         np.testing.assert_allclose(objective.class_blocks(params, shared=True)[0], np.mean(own, axis=0), atol=1e-13)
-        basis = rng.normal(size=(objective.head_width, 3)) * 10.0 ** rng.uniform(-3, 3, size=(objective.head_width, 1))
+        basis = rng.normal(size=(objective.block_size, 3)) * 10.0 ** rng.uniform(-3, 3, size=(objective.block_size, 1))
         along = np.einsum("kij,ia,ja->ka", own, basis, basis)
         np.testing.assert_allclose(objective.class_diagonals(params, basis), along, rtol=1e-11)
 
@@ -175,11 +175,11 @@ class TestObjective:
         objective = problem.objective
         coef, intercept = objective.unpack(problem.params)
         assert coef.shape == (objective.n_logits, 4)
-        if not objective.on_sphere:
+        if not objective.unit_norm:
             np.testing.assert_array_equal(objective.pack(coef, intercept), problem.params)
         again = objective.unpack(objective.pack(coef, intercept))
         np.testing.assert_allclose(again[0], coef, atol=1e-15)
-        assert (fit_intercept and not objective.on_sphere) or not intercept.any()
+        assert (fit_intercept and not objective.unit_norm) or not intercept.any()
 
     def test_gauge_makes_the_hessian_invertible_and_keeps_the_newton_step(self, problem):
         objective = problem.objective
@@ -189,7 +189,7 @@ class TestObjective:
         _, gradient = objective.value_and_gradient(zero)
         hessian = objective.hessian(zero)
         expected = -np.linalg.lstsq(hessian, gradient, rcond=1e-12)[0]
-        objective.fix_gauge(hessian)
+        objective.regularise_null_space(hessian)
         assert np.linalg.cond(hessian) < 1e6
         np.testing.assert_allclose(np.linalg.solve(hessian, -gradient), expected, atol=1e-9)
 
@@ -279,11 +279,11 @@ def test_set_head_undoes_head(make_problem, rng, container, n_classes, fit_inter
     X, labels, _ = make_problem(20, 4, n_classes)
     objective = make_objective(container(X), labels, n_classes, fit_intercept=fit_intercept)
     params = rng.normal(size=objective.n_params)
-    rows = objective.head(params)
-    assert rows.shape == (objective.n_logits, objective.head_width) == (objective.n_logits, 4 + fit_intercept)
+    rows = objective.gather_blocks(params)
+    assert rows.shape == (objective.n_logits, objective.block_size) == (objective.n_logits, 4 + fit_intercept)
     np.testing.assert_array_equal(rows[0], params[objective._positions()[0]])
     copy = np.zeros_like(params)
-    objective.set_head(copy, rows)
+    objective.scatter_blocks(copy, rows)
     np.testing.assert_array_equal(copy, params)
 
 
@@ -292,22 +292,22 @@ def test_set_head_undoes_head(make_problem, rng, container, n_classes, fit_inter
 def test_the_head_of_sparse_rows_is_their_heaviest_columns(make_problem, rng, n_classes, fit_intercept):
     X, labels, _ = make_problem(60, 200, n_classes)
     X[rng.random(X.shape) < 0.9] = 0
-    heavy = np.sort(rng.permutation(200)[:MIN_HEAD])
+    heavy = np.sort(rng.permutation(200)[:MIN_BLOCK_COLUMNS])
     X = X.clip(-1, 1)
     X[:, heavy] = 0
-    X[np.arange(MIN_HEAD) % 60, heavy] = 6  # less than many small numbers together, but not squared
+    X[np.arange(MIN_BLOCK_COLUMNS) % 60, heavy] = 6  # less than many small numbers together, but not squared
     objective = make_objective(sparse.csr_array(X), labels, n_classes, fit_intercept=fit_intercept)
-    assert not objective.head_is_all
+    assert not objective.covers_all_columns
     params = 0.1 * rng.normal(size=objective.n_params)
     positions = objective._positions()
     head = np.concatenate([positions[:, heavy], positions[:, 200:]], axis=1)
-    np.testing.assert_array_equal(objective.head(params), params[head])
+    np.testing.assert_array_equal(objective.gather_blocks(params), params[head])
     zero = np.zeros(objective.n_params)
     hessian = objective.hessian(zero)
     for block, at in zip(objective.class_blocks(zero), head, strict=True):
         np.testing.assert_allclose(block, hessian[np.ix_(at, at)], atol=1e-12 * np.abs(hessian).max())
     copy = params.copy()
-    objective.set_head(copy, np.zeros(head.shape))
+    objective.scatter_blocks(copy, np.zeros(head.shape))
     assert np.all(copy[head] == 0)
     assert np.count_nonzero(copy) == objective.n_params - head.size
 
@@ -320,7 +320,7 @@ def test_centring_takes_the_mean_over_the_classes(make_problem, rng, container, 
     objective = make_objective(container(X), labels, n_classes, fit_intercept=fit_intercept)
     params = rng.normal(size=objective.n_params)
     rows = params[objective._positions()]
-    objective.centre(params)
+    objective.project_out_shift(params)
     expected = rows - rows.mean(axis=0) if n_classes > 2 else rows
     np.testing.assert_allclose(params[objective._positions()], expected, atol=1e-15)
 
@@ -340,10 +340,10 @@ def test_smoothness_is_the_greatest_curvature_of_a_row(make_problem, rng, name, 
 
     def make(rows, share):
         targets = Targets(n_classes, share, labels=labels[rows].astype(np.int32))
-        return Objective(as_rows(container(X[rows])), loss.bind(targets), L2(), 0.0, fit_intercept=fit_intercept)
+        return LinearObjective(as_rows(container(X[rows])), loss.bind(targets), L2(), 0.0, fit_intercept=fit_intercept)
 
     every = make(np.arange(len(X)), share)
-    assert every.n_sampled == len(X) - 1
+    assert every.n_weighted_rows == len(X) - 1
     greatest = 0.0
     for i in np.flatnonzero(weight):
         alone = make([i], np.ones(1))
@@ -353,8 +353,8 @@ def test_smoothness_is_the_greatest_curvature_of_a_row(make_problem, rng, name, 
             logits[labels[i]], logits[labels[i] - 1] = lead, 0
             logits = (logits[1:] - logits[:1] if n_classes == 2 else logits) / squared_norm
             hessian = alone.hessian(alone.pack(np.outer(logits, X[i]), logits))
-            greatest = max(greatest, every.n_sampled * share[i] * np.linalg.eigvalsh(hessian)[-1])
-    assert 0.99 * every.smoothness < greatest < (1 + 1e-10) * every.smoothness
+            greatest = max(greatest, every.n_weighted_rows * share[i] * np.linalg.eigvalsh(hessian)[-1])
+    assert 0.99 * every.lipschitz_constant < greatest < (1 + 1e-10) * every.lipschitz_constant
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -374,7 +374,7 @@ def test_rows_that_have_weight_decide_whether_all_are_separated(rng, container, 
 
     def separates(labels, weight):
         objective = make(labels=labels, weight=weight)
-        return objective.separates(objective.pack(coef, np.zeros(len(coef))))
+        return objective.separates_classes(objective.pack(coef, np.zeros(len(coef))))
 
     assert separates(labels, weight)
     assert not separates(wrong, weight)

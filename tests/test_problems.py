@@ -20,7 +20,7 @@ from reference_optimum import newton_optimum, residual, row_losses_and_proba
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.fitting.callbacks import FitProgress
 from sksoftmax.losses import CrossEntropy
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.solvers import BATCH_SOLVERS, NewtonCG
 
 NAMES = ["auto", *BATCH_SOLVERS]
@@ -405,8 +405,8 @@ def test_evaluations_stay_within_budget(name, solver, monkeypatch):
 
         return call
 
-    for method in (Objective.value_and_gradient, Objective.hessian_product):
-        monkeypatch.setattr(Objective, method.__name__, counted(method))
+    for method in (LinearObjective.value_and_gradient, LinearObjective.hessian_product):
+        monkeypatch.setattr(LinearObjective, method.__name__, counted(method))
     clf, _ = fit(PROBLEMS[name](), solver, tol=1e-8)
     assert clf.converged_
     evaluations, products = BUDGETS[name][solver]
@@ -492,7 +492,7 @@ def test_a_callback_stops_what_newton_falls_back_to(stop_after, monkeypatch):
         seen.append(iteration)
         return len(seen) == stop_after
 
-    monkeypatch.setattr(FitProgress, "report", stop)
+    monkeypatch.setattr(FitProgress, "on_iteration_end", stop)
     clf, _ = fit(Problem(X, y, C=1e28), "newton-cholesky", tol=1e-8)
     assert clf.n_iter_[0] == len(clf.solution_.history) == len(seen) == stop_after
     assert clf.converged_ is False

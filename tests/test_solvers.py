@@ -12,10 +12,10 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.data.rows import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import BATCH_SOLVERS, LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
-from sksoftmax.solvers._base import centred, line_search, rounding_seen
+from sksoftmax.solvers._base import line_search, observed_noise, without_shift
 from sksoftmax.solvers.newton_cholesky import newton_direction
 
 ALL = pytest.mark.parametrize("name", list(BATCH_SOLVERS))
@@ -23,7 +23,7 @@ ALL = pytest.mark.parametrize("name", list(BATCH_SOLVERS))
 
 def make_objective(X, labels, n_classes, alpha, fit_intercept=True):
     targets = Targets(n_classes, np.full(len(labels), 1 / len(labels)), labels=labels.astype(np.int32))
-    return Objective(as_rows(X), CrossEntropy().bind(targets), L2(), alpha, fit_intercept=fit_intercept)
+    return LinearObjective(as_rows(X), CrossEntropy().bind(targets), L2(), alpha, fit_intercept=fit_intercept)
 
 
 def plain(make_problem):
@@ -228,8 +228,8 @@ def test_the_newton_direction_is_that_of_the_hessian_without_curvature_along_shi
     mass = weight * (proba @ class_weight if kind != "labels" else 1)
     targets = {"labels": labels.astype(np.int32)} if kind == "labels" else {"proba": proba, "class_weight": class_weight}
     bound = CrossEntropy().bind(Targets(n_classes, mass / mass.sum(), **targets))
-    objective = Objective(as_rows(container(X)), bound, L2(), alpha, fit_intercept=fit_intercept)
-    params = centred(objective, rng.normal(size=objective.n_params))
+    objective = LinearObjective(as_rows(container(X)), bound, L2(), alpha, fit_intercept=fit_intercept)
+    params = without_shift(objective, rng.normal(size=objective.n_params))
     _, gradient = objective.value_and_gradient(params)
     expected = -np.linalg.lstsq(objective.hessian(params), gradient, rcond=1e-12)[0]
     np.testing.assert_allclose(newton_direction(objective, params, gradient), expected, rtol=1e-8, atol=1e-10)
@@ -254,7 +254,7 @@ def test_a_line_search_takes_a_step_whose_decrease_rounding_hides():
     class Rounded:
         convex = True
 
-        def rounding(self, value):
+        def value_noise(self, value):
             return 0.0
 
         def value_and_gradient(self, params):
@@ -267,10 +267,10 @@ def test_a_line_search_takes_a_step_whose_decrease_rounding_hides():
 
 def test_rounding_is_seen_where_a_convex_function_could_not_rise_so():
     objective, step = SimpleNamespace(convex=True), np.array([-0.5])
-    assert rounding_seen(objective, 1.0, 0.9, np.array([0.0]), step) == 0
-    assert rounding_seen(objective, 1.0, 1.2, np.array([-1.0]), step) == 0  # rises by less than the slope at the end
-    np.testing.assert_allclose(rounding_seen(objective, 1.0, 1.1, np.array([0.0]), step), 0.1)
-    assert rounding_seen(SimpleNamespace(convex=False), 1.0, 1.1, np.array([0.0]), step) == 0
+    assert observed_noise(objective, 1.0, 0.9, np.array([0.0]), step) == 0
+    assert observed_noise(objective, 1.0, 1.2, np.array([-1.0]), step) == 0  # rises by less than the slope at the end
+    np.testing.assert_allclose(observed_noise(objective, 1.0, 1.1, np.array([0.0]), step), 0.1)
+    assert observed_noise(SimpleNamespace(convex=False), 1.0, 1.1, np.array([0.0]), step) == 0
 
 
 @ALL

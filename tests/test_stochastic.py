@@ -20,7 +20,7 @@ from sksoftmax import classifier as classifier_module
 from sksoftmax.data import rows as blocks
 from sksoftmax.data.rows import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
-from sksoftmax.objectives.linear import Objective
+from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import SAGA, SGD, SOLVERS, STOCHASTIC_SOLVERS, AdaGrad, Adam, NewtonCholesky, RMSProp
 from sksoftmax.solvers._distance import distance
@@ -36,7 +36,7 @@ def make_objective(X, labels, n_classes, alpha=1e-2, weight=None, fit_intercept=
     targets = targets or {"labels": labels.astype(np.int32)}
     bound = CrossEntropy().bind(Targets(n_classes, weight / weight.sum(), **targets))
     random_state = np.random.RandomState(seed)
-    return Objective(as_rows(X), bound, L2(), alpha, fit_intercept=fit_intercept, random_state=random_state)
+    return LinearObjective(as_rows(X), bound, L2(), alpha, fit_intercept=fit_intercept, random_state=random_state)
 
 
 def sparse_problem(make_problem, n_rows=101, n_features=7, n_classes=3):
@@ -395,7 +395,7 @@ def test_sagas_rate_is_half_of_one_over_the_greatest_curvature_of_a_rows_loss_an
 def test_saga_says_what_it_needs_of_a_loss_without_a_bound(make_problem):
     X, labels, _ = make_problem()
     objective = make_objective(X, labels, 3)
-    objective._loss.curvature_bound = np.inf
+    objective._loss.lipschitz_constant = np.inf
     with pytest.raises(ValueError, match=r"SAGA\(learning_rate"):
         SAGA().solve(objective, np.zeros(18), tol=1e-3, max_iter=5)
     assert SAGA(learning_rate=0.05).solve(objective, np.zeros(18), tol=1e-3, max_iter=500).converged

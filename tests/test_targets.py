@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sksoftmax.data.targets import check_sample_weight, make_targets, unique_labels, weigh_classes
+from sksoftmax.data.targets import check_sample_weight, compute_class_weights, make_targets, unique_labels
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_row_weighs_what_its_classes_do(rng, soft, class_weight):
     encoded = {"proba": share} if soft else {"labels": labels}
     given = sample_weight.copy()
     weight = check_sample_weight(given, np.empty((20, 1)))
-    per_class = weigh_classes(np.arange(3), weight, class_weight, **encoded)
+    per_class = compute_class_weights(np.arange(3), weight, class_weight, **encoded)
     mass = sample_weight @ share
     each = {"balanced": mass.sum() / (3 * mass), "None": np.ones(3)}.get(str(class_weight), np.array([3.0, 0.5, 0.0]))
     targets, total = make_targets(np.arange(3), weight, per_class, **encoded)

@@ -60,13 +60,13 @@ def test_no_thread_is_left_and_blas_is_given_back(problem, monkeypatch):
     before = blas_threads()
     seen = []
 
-    report = classifier_module.FitProgress.report
+    report = classifier_module.FitProgress.on_iteration_end
 
     def watch(self, params, iteration):
         seen.append(blas_threads())
         return report(self, params, iteration)
 
-    monkeypatch.setattr(classifier_module.FitProgress, "report", watch)
+    monkeypatch.setattr(classifier_module.FitProgress, "on_iteration_end", watch)
     SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2).fit(X, y)
     assert seen
     assert all(set(threads) == {1} for threads in seen)
@@ -77,8 +77,10 @@ def test_no_thread_is_left_and_blas_is_given_back(problem, monkeypatch):
 def test_blas_is_held_within_the_limits_of_others(problem, monkeypatch):
     X, y = problem
     seen = []
-    report = classifier_module.FitProgress.report
-    monkeypatch.setattr(classifier_module.FitProgress, "report", lambda *a: seen.append(set(blas_threads())) or report(*a))
+    report = classifier_module.FitProgress.on_iteration_end
+    monkeypatch.setattr(
+        classifier_module.FitProgress, "on_iteration_end", lambda *a: seen.append(set(blas_threads())) or report(*a)
+    )
     with threadpool_limits(2):
         SoftmaxRegressionClassifier(tol=1e-2).fit(X[:500], y[:500])  # too few rows for our threads
         SoftmaxRegressionClassifier(tol=1e-2).fit(X, y)
@@ -106,7 +108,7 @@ def test_an_interrupt_leaves_no_thread_and_a_usable_estimator(problem, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(classifier_module.FitProgress, "report", interrupt)
+        patched.setattr(classifier_module.FitProgress, "on_iteration_end", interrupt)
         with pytest.raises(KeyboardInterrupt):
             clf.fit(X, y)
     assert our_threads() == []

@@ -20,8 +20,8 @@ from ..data.rows import as_rows
 from ..data.threads import run_fit
 from ..kernels import rowwise as kernels
 from ..losses import BoundLoss, CrossEntropy, Targets
-from ..objectives.linear import Objective
-from ..objectives.logit_scaling import DiagonalObjective
+from ..objectives.linear import LinearObjective
+from ..objectives.logit_scaling import LogitScalingObjective
 from ..penalties import PriorL2
 from ..solvers import BlockLBFGS, NewtonCholesky, Solution, Solver
 
@@ -87,9 +87,9 @@ def fit_diagonal(
     n_threads = _n_threads(z)
 
     def solve(pool: ThreadPoolExecutor | None) -> tuple[Matrix, Matrix, Solution]:
-        objective = DiagonalObjective(z, targets, PriorL2(mean, weight), shared=shared, pool=pool, n_threads=n_threads)
-        # No Objective by descent, but it has all that solvers ask of one.
-        like_any_other = cast(Objective, objective)
+        objective = LogitScalingObjective(z, targets, PriorL2(mean, weight), shared=shared, pool=pool, n_threads=n_threads)
+        # No Objective by inheritance, but it has all that solvers ask of one.
+        like_any_other = cast(LinearObjective, objective)
         solution = _solver(objective.n_params).solve(like_any_other, mean, tol=TOL, max_iter=MAX_ITER)
         return *objective.split(solution.params), solution
 
@@ -112,7 +112,7 @@ def fit_matrix(
 
     def solve(pool: ThreadPoolExecutor | None) -> Solution:
         penalty = PriorL2(identity.ravel(), weight.ravel())
-        objective = Objective(
+        objective = LinearObjective(
             as_rows(design), all_logits(targets), penalty, 1.0, fit_intercept=False, pool=pool, n_threads=n_threads
         )
         return _solver(objective.n_params).solve(objective, identity.ravel(), tol=TOL, max_iter=MAX_ITER)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..data.rows import as_rows
 from ..losses import CrossEntropy, Targets
-from ..objectives.linear import Objective
+from ..objectives.linear import LinearObjective
 from ..penalties import L2
 from ..solvers import NewtonCholesky
 
@@ -43,7 +43,7 @@ def fit_sigmoid(
     if len(varies) == 0:
         X = np.zeros((len(columns), 1))
     targets = Targets(2, weight, proba=np.column_stack([1 - proba, proba]), class_weight=np.ones(2))
-    objective = Objective(as_rows(X), CrossEntropy().bind(targets), L2(), 0.0, fit_intercept=True)
+    objective = LinearObjective(as_rows(X), CrossEntropy().bind(targets), L2(), 0.0, fit_intercept=True)
     solution = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=TOL, max_iter=MAX_ITER)
     scaled, intercept = objective.unpack(solution.params)
     coef = np.zeros(columns.shape[1])

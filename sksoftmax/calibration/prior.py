@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 
-from ..data.targets import weigh_classes
+from ..data.targets import compute_class_weights
 from ..losses import Targets
 from ._base import Calibrator
 
@@ -96,7 +96,7 @@ class PriorCorrection(Calibrator):
 
     def _log_weight(self, class_weight_sums: NDArray[np.float64]) -> NDArray[np.float64]:
         labels = np.arange(len(class_weight_sums), dtype=np.int32)  # a row a class
-        weight = np.asarray(weigh_classes(self.classes_, class_weight_sums, self.class_weight, labels=labels))
+        weight = np.asarray(compute_class_weights(self.classes_, class_weight_sums, self.class_weight, labels=labels))
         if not np.all(weight > 0):
             lacking = self.classes_[np.flatnonzero(weight == 0)[0]]
             raise ValueError(f"class_weight={self.class_weight!r} gives class {lacking!r} no weight: it cannot be taken back.")

@@ -33,9 +33,9 @@ MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 32, 4096
 MAX_SEGMENTS = 16
 # Below this many multiplications a segment costs less than handing it to a thread.
 SEGMENT_WORK = 2**20
-# Of the head of sparse columns: how many passes over the rows it may cost, and its least length.
-HEAD_PASSES = 8
-MIN_HEAD = 64
+# Of the block columns of sparse rows: how many passes over the rows they may cost, and how many there are at least.
+BLOCK_COLUMN_PASSES = 8
+MIN_BLOCK_COLUMNS = 64
 MAX_ROTATION_BYTES = 2**28
 
 # Shuffled rows are gathered so many bytes at a time, and so many pieces before they are asked for.
@@ -45,11 +45,11 @@ GATHER_AHEAD = 2
 Segment = tuple[int, int]
 """Where a thread's rows start and stop."""
 
-Pair = tuple[NDArray, NDArray]
+LinearParams = tuple[NDArray, NDArray]
 """Coefficients and intercept, or their gradients."""
 
 
-class Descent(NamedTuple):
+class MinibatchPlan(NamedTuple):
     """How a pass in minibatches steps, and from where.
 
     Attributes
@@ -61,7 +61,7 @@ class Descent(NamedTuple):
     settings : ndarray of shape (5,), float64
         Of the rule, and the strength of the penalty where its gradient is part of the rule's.
     steps : ndarray of shape (n_minibatches, 5), float64
-        As ``minibatch_kernels.descend_dense`` has them.
+        As ``minibatch_kernels.sgd_epoch_dense`` has them.
     vectors : tuple of ndarray, (params, first moments, second moments, mean)
         float64, flat; those that the rule does not use are empty.
     """
@@ -119,7 +119,7 @@ class RowBlocks(ABC):
         """Fill logits with those of rows start:stop."""
 
     @abstractmethod
-    def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
+    def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams) -> float:
         """Add the gradient of a loss over a segment to out, return the loss.
 
         Parameters
@@ -135,17 +135,25 @@ class RowBlocks(ABC):
 
     @abstractmethod
     def sum_hessian_product(
-        self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
+        self,
+        loss: tuple[Any, ...],
+        coef: NDArray,
+        intercept: NDArray,
+        direction: LinearParams,
+        segment: Segment,
+        out: LinearParams,
     ) -> None:
         """Add the Hessian of a loss over a segment times direction to out; as ``sum_loss``."""
 
     @abstractmethod
-    def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
+    def sum_curvature(
+        self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
+    ) -> None:
         """Add the diagonal of the Hessian of a loss over a segment to out; as ``sum_loss``."""
 
     @abstractmethod
-    def descend(
-        self, loss: tuple[Any, ...], order: NDArray[np.int64], descent: Descent, pool: ThreadPoolExecutor | None
+    def sgd_epoch(
+        self, loss: tuple[Any, ...], order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
     ) -> float:
         """Pass once over the rows of order in minibatches, a step after each; return the loss of the rows as they were met.
 
@@ -154,14 +162,16 @@ class RowBlocks(ABC):
         loss : tuple
             ``BoundLoss.arguments``.
         order : ndarray of int64
-        descent : Descent
+        descent : MinibatchPlan
             Its vectors are changed.
         pool : executor or None
             To gather rows ahead.
         """
 
     @abstractmethod
-    def saga(self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
+    def saga_epoch(
+        self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory
+    ) -> float:
         """Pass once over the rows of order by SAGA; return their loss as they were met. ``memory`` is changed."""
 
     @abstractmethod
@@ -169,7 +179,7 @@ class RowBlocks(ABC):
         """Return the squared Euclidean norm of each row."""
 
     @abstractmethod
-    def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
+    def block_columns(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
         """Return the columns, ascending, that lie together so often that their common curvature matters, and their rows."""
 
     @abstractmethod
@@ -224,12 +234,18 @@ class DenseRows(RowBlocks):
     def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
         dense_kernels.score_dense(self._X, coef, intercept, start, stop, logits)
 
-    def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
+    def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams) -> float:
         logits = self.block(len(intercept))
         return dense_kernels.sum_dense(self._X, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
 
     def sum_hessian_product(
-        self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
+        self,
+        loss: tuple[Any, ...],
+        coef: NDArray,
+        intercept: NDArray,
+        direction: LinearParams,
+        segment: Segment,
+        out: LinearParams,
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
         number, labels, _, _, weight, parameters = loss
@@ -237,7 +253,9 @@ class DenseRows(RowBlocks):
             self._X, number, labels, parameters, weight, coef, intercept, direction, segment, block, out
         )
 
-    def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
+    def sum_curvature(
+        self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
+    ) -> None:
         logits = self.block(len(intercept))
         number, labels, _, _, weight, parameters = loss
         squares = np.empty((len(logits), self.n_features), dtype=self.dtype)
@@ -245,11 +263,11 @@ class DenseRows(RowBlocks):
             self._X, number, labels, parameters, weight, coef, intercept, segment, (logits, squares), out
         )
 
-    def descend(
-        self, loss: tuple[Any, ...], order: NDArray[np.int64], descent: Descent, pool: ThreadPoolExecutor | None
+    def sgd_epoch(
+        self, loss: tuple[Any, ...], order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
     ) -> float:
         number, labels, proba, class_weight, weight, parameters = loss
-        n_logits, batch_size, rule, settings, steps, vectors = descent
+        n_logits, batch_size, rule, settings, steps, vectors = plan
         n_coef = n_logits * self.n_features
         coef = np.zeros(n_coef + n_logits, dtype=self.dtype)
         coef[: len(vectors[0])] = vectors[0]
@@ -257,7 +275,7 @@ class DenseRows(RowBlocks):
         block = (logits, np.empty(len(logits)), np.empty(n_coef + n_logits))
         value = 0.0
         for X, targets, piece in self._gathered(order, batch_size, (labels, proba, weight), pool):
-            value += minibatch_kernels.descend_dense(
+            value += minibatch_kernels.sgd_epoch_dense(
                 X,
                 number,
                 *targets[:2],
@@ -297,7 +315,9 @@ class DenseRows(RowBlocks):
         for piece, (X, *parts) in zip(pieces, map_in_order(pool, GATHER_AHEAD, gather, pieces), strict=True):
             yield X, tuple(parts.pop(0) if len(array) > 0 else array for array in targets), piece
 
-    def saga(self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
+    def saga_epoch(
+        self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory
+    ) -> float:
         coef, intercept, fits_intercept, sums = _matrices(memory, (-1, self.n_features))
         targets, batch, block = _minibatch(loss, 1, np.empty((1, len(intercept))))
         return saga_kernels.saga_dense(
@@ -319,7 +339,7 @@ class DenseRows(RowBlocks):
     def squared_norms(self) -> NDArray[np.float64]:
         return np.einsum("ij,ij->i", self._X, self._X, dtype=np.float64)
 
-    def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
+    def block_columns(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
         return np.arange(self.n_features), self
 
     def dense(self, start: int, stop: int) -> NDArray:
@@ -342,12 +362,18 @@ class CSRRows(RowBlocks):
     def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
         csr_kernels.score_csr(*self._arrays, coef, intercept, start, stop, logits)
 
-    def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> float:
+    def sum_loss(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams) -> float:
         logits = self.block(len(intercept))
         return csr_kernels.sum_csr(*self._arrays, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
 
     def sum_hessian_product(
-        self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, direction: Pair, segment: Segment, out: Pair
+        self,
+        loss: tuple[Any, ...],
+        coef: NDArray,
+        intercept: NDArray,
+        direction: LinearParams,
+        segment: Segment,
+        out: LinearParams,
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
         number, labels, _, _, weight, parameters = loss
@@ -355,16 +381,18 @@ class CSRRows(RowBlocks):
             *self._arrays, number, labels, parameters, weight, coef, intercept, direction, segment, block, out
         )
 
-    def sum_curvature(self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: Pair) -> None:
+    def sum_curvature(
+        self, loss: tuple[Any, ...], coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
+    ) -> None:
         number, labels, _, _, weight, parameters = loss
         csr_kernels.sum_curvature_csr(
             *self._arrays, number, labels, parameters, weight, coef, intercept, segment, self.block(len(intercept)), out
         )
 
-    def descend(
-        self, loss: tuple[Any, ...], order: NDArray[np.int64], descent: Descent, pool: ThreadPoolExecutor | None
+    def sgd_epoch(
+        self, loss: tuple[Any, ...], order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
     ) -> float:
-        n_logits, batch_size, rule, settings, steps, vectors = descent
+        n_logits, batch_size, rule, settings, steps, vectors = plan
         batch_size = min(batch_size, len(order))
         params, first, _, mean = vectors
         n_coef = n_logits * self.n_features
@@ -374,11 +402,11 @@ class CSRRows(RowBlocks):
         given = (*self._arrays, order, targets, batch, batch_size)
         if rule != minibatch_kernels.SGD or len(first) > 0 or settings[4] > 0:
             gradient = np.empty(n_coef + n_logits)
-            return minibatch_csr_kernels.descend_csr(
+            return minibatch_csr_kernels.sgd_epoch_csr(
                 *given, rule, settings, steps, vectors, intercept, (*block, gradient, zero)
             )
         shape = (-1, n_logits)
-        return minibatch_csr_kernels.descend_csr_lazily(
+        return minibatch_csr_kernels.sgd_epoch_csr_lazy(
             *given,
             steps,
             params[:n_coef].reshape(shape),
@@ -388,7 +416,9 @@ class CSRRows(RowBlocks):
             (*block, np.empty(n_logits), zero),
         )
 
-    def saga(self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
+    def saga_epoch(
+        self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory
+    ) -> float:
         coef, intercept, fits_intercept, sums = _matrices(memory, (self.n_features, -1))
         targets, batch, block = _minibatch(loss, 1, np.empty((1, len(intercept))))
         state = (memory.n_seen, memory.table, coef, intercept, fits_intercept, sums, np.zeros(self.n_features))
@@ -404,10 +434,10 @@ class CSRRows(RowBlocks):
             norms[start : start + MAX_BLOCK_ROWS] = np.bincount(rows, squares, minlength=part.shape[0])
         return norms
 
-    def head(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
-        # As many that the products of the head's columns cost about as much as a few passes over the rows.
-        n_columns = int(np.sqrt(HEAD_PASSES * n_logits * self.n_stored / max(self.n_rows, 1)))
-        n_columns = max(n_columns, MIN_HEAD)
+    def block_columns(self, n_logits: int) -> tuple[NDArray[np.intp], RowBlocks]:
+        # As many that the products of the block columns cost about as much as a few passes over the rows.
+        n_columns = int(np.sqrt(BLOCK_COLUMN_PASSES * n_logits * self.n_stored / max(self.n_rows, 1)))
+        n_columns = max(n_columns, MIN_BLOCK_COLUMNS)
         if n_columns >= self.n_features:
             return np.arange(self.n_features), self
         data, indices, _ = self._arrays
@@ -489,14 +519,16 @@ def _pieces(n_rows: int, batch_size: int, n_at_once: int) -> list[_Piece]:
     return [_Piece(number, *cut) for number, cut in enumerate(cuts)]
 
 
-def _minibatch(loss: tuple[Any, ...], n_rows: int, logits: NDArray) -> tuple[tuple[Any, ...], tuple[NDArray, ...], Pair]:
+def _minibatch(
+    loss: tuple[Any, ...], n_rows: int, logits: NDArray
+) -> tuple[tuple[Any, ...], tuple[NDArray, ...], LinearParams]:
     """Return the targets of all rows, and scratch for those of n_rows of them and for their logits, as kernels take them."""
     _, labels, proba, *_ = loss
     batch = (labels[:n_rows].copy(), proba[:n_rows].copy(), np.empty(n_rows))
     return loss, batch, (logits, np.empty(n_rows))
 
 
-def _matrices(memory: SAGAMemory, shape: tuple[int, int]) -> tuple[NDArray, NDArray, bool, Pair]:
+def _matrices(memory: SAGAMemory, shape: tuple[int, int]) -> tuple[NDArray, NDArray, bool, LinearParams]:
     """Return coefficients, intercept, whether it is fitted, and the sums for both, as kernels take them."""
     n_logits = memory.table.shape[1]
     n_coef = len(memory.sums) - n_logits

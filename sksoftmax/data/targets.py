@@ -107,7 +107,7 @@ def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
     return weight
 
 
-def weigh_classes(
+def compute_class_weights(
     classes: NDArray, weight: NDArray[np.float64], class_weight: ClassWeight, *, labels: Any = None, proba: Any = None
 ) -> NDArray[np.float64] | None:
     """Return the classes' weights, or None where there are none.
@@ -151,7 +151,7 @@ def make_targets(
     weight : ndarray of shape (n_rows,), float64
         Sample weights; overwritten.
     class_weight : ndarray of shape (n_classes,) or None
-        As ``weigh_classes`` returns it.
+        As ``compute_class_weights`` returns it.
     labels, proba : ndarray or None
         One of the two, as ``Targets`` has them.
     """

@@ -65,13 +65,13 @@ class FitProgress:
             self._root.call_on_fit_task_begin(**self._data)
         self._listened_to = bool(getattr(estimator, "_skl_callbacks", None))
 
-    def begin(self, params: NDArray[np.float64]) -> None:
+    def on_iteration_begin(self, params: NDArray[np.float64]) -> None:
         """Begin an iteration at params."""
         if self._listened_to:
             self._iteration = self._root.subcontext(task_name="solver-iteration")
             self._iteration.call_on_fit_task_begin(**self._data, reconstruction_attributes=self._lazily(params))
 
-    def report(self, params: NDArray[np.float64], iteration: Iteration) -> bool:
+    def on_iteration_end(self, params: NDArray[np.float64], iteration: Iteration) -> bool:
         """End an iteration at params; return whether a callback asks to stop."""
         self._n_iter += 1
         if self._verbose > 0:
@@ -80,7 +80,7 @@ class FitProgress:
             return False
         ended, self._iteration = self._iteration, None  # an interrupt in a callback's hook must not end it again
         self.stopped = ended.call_on_fit_task_end(**self._data, reconstruction_attributes=self._lazily(params))
-        self.begin(params)
+        self.on_iteration_begin(params)
         return self.stopped
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class FitProgress:
         if self._iteration is not None:
             self._iteration.call_on_fit_task_end(estimator=self._data["estimator"])
 
-    def end(self) -> None:
+    def on_fit_end(self) -> None:
         """End the fit: the estimator is fitted."""
         if self._root is not None:
             self._root.call_on_fit_task_end(**self._data, reconstruction_attributes={})

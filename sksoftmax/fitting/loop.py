@@ -1,6 +1,6 @@
 """The course of a fit: its history, its best parameters, when to stop and what to keep.
 
-What lives here: ``Monitor``, which runs a solver and is its callback. What doesn't: the figures of a validation set
+What lives here: ``FitLoop``, which runs a solver and is its callback. What doesn't: the figures of a validation set
 (``validation``), scikit-learn's callbacks and printed lines (``callbacks``).
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objectives.linear import Objective
+from ..objectives.linear import LinearObjective
 from ..solvers import Iteration, Solution, Solver, StochasticSolver
 from .validation import ValidationSet
 
@@ -37,7 +37,7 @@ class Best(NamedTuple):
     params: Params
 
 
-class Monitor:
+class FitLoop:
     """Runs a solver, notes the figures of the validation set in the history, and keeps the best point.
 
     With early stopping the best point is the one of the lowest validation cross-entropy, the start included, and the fit ends
@@ -46,7 +46,7 @@ class Monitor:
 
     Parameters
     ----------
-    objective : Objective
+    objective : LinearObjective
     validation : ValidationSet or None
     report : callable
         Told of every iteration, the parameters reached and its full record; returns True to stop.
@@ -64,7 +64,7 @@ class Monitor:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         validation: ValidationSet | None,
         report: Callable[[Params, Iteration], bool],
         *,
@@ -86,7 +86,7 @@ class Monitor:
     def solve(self, solver: Solver, start: Params, *, max_iter: int) -> tuple[Solution, bool]:
         """Return the solution to keep, and whether the fit ended well: converged, or stopped by a callback or early."""
         if self._early_stopping and self._validation is not None:
-            self._note(0, self._validation.figures(*self._objective.unpack(start)).cross_entropy, start)
+            self._note(0, self._validation.evaluate(*self._objective.unpack(start)).cross_entropy, start)
         options: dict = {"tol": self._tol, "max_iter": max_iter, "callback": self._follow}
         if isinstance(solver, StochasticSolver):  # whose own end looks at epochs, as that of early stopping does
             options["n_iter_no_change"] = self._n_iter_no_change
@@ -110,7 +110,7 @@ class Monitor:
         """Note an iteration that ended at params; return whether to stop."""
         criterion = iteration.value
         if self._validation is not None:
-            cross_entropy, accuracy = self._validation.figures(*self._objective.unpack(params))
+            cross_entropy, accuracy = self._validation.evaluate(*self._objective.unpack(params))
             iteration = iteration._replace(validation_cross_entropy=cross_entropy, validation_accuracy=accuracy)
             criterion = cross_entropy if self._early_stopping else criterion
         # In this order: where an interrupt comes between the two, the best iteration is in the history.

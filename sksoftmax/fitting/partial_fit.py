@@ -1,7 +1,7 @@
 """``partial_fit``: a model that learns from one part of the data after another.
 
-What lives here: ``Stream``, what is kept between the calls, and the pass that a call makes. What doesn't: the validation of a
-part (``classifier``) and the solver's own state (``solvers``).
+What lives here: ``PartialFitState``, what is kept between the calls, and the pass that a call makes. What doesn't: the
+validation of a part (``classifier``) and the solver's own state (``solvers``).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objectives.linear import Objective
+from ..objectives.linear import LinearObjective
 from ..solvers import Iteration, Solution, State, StochasticSolver
 
 
 @dataclass(frozen=True)
-class Stream:
+class PartialFitState:
     """What the parts so far leave to the next one; a call makes a new one, so that one that fails leaves the old.
 
     Attributes
@@ -41,32 +41,32 @@ class Stream:
     kind: tuple[type, bool] | None = None
     state: State | None = None
 
-    def meets(self, n_rows: int, weight: float, random_state: Any) -> Stream:
+    def with_batch(self, n_rows: int, weight: float, random_state: Any) -> PartialFitState:
         """Return the stream with one more part, not yet learnt from."""
         known = self.random_state if self.random_state is not None else random_state
         return replace(self, n_rows=self.n_rows + n_rows, weight=self.weight + weight, random_state=known)
 
-    def learn(
+    def update(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         solver: StochasticSolver,
         start: Callable[[], NDArray[np.float64]],
         *,
         class_major: bool,
-        importance: float,
-    ) -> tuple[Stream, Solution]:
+        loss_scale: float,
+    ) -> tuple[PartialFitState, Solution]:
         """Return the stream and the solution after a pass over the part just met.
 
         Parameters
         ----------
-        objective : Objective
+        objective : LinearObjective
             Over the part's rows.
         solver : StochasticSolver
         start : callable
             Makes the parameters to begin with where there is no state yet, or one of another kind of solver.
         class_major : bool
             Whether the objective has coefficients in the order of dense rows.
-        importance : float
+        loss_scale : float
             As ``StochasticSolver.advance`` has it.
         """
         began = time.perf_counter()
@@ -76,12 +76,12 @@ class Stream:
         elif self.kind == kind:
             state = self.state.map(np.copy)
         else:  # dense rows after sparse ones, or sparse after dense
-            state = self.state.map(objective.from_other_order)
+            state = self.state.map(objective.from_other_layout)
         state = solver.resume(state)
-        loss = solver.advance(objective, state, importance=importance)
+        loss = solver.advance(objective, state, loss_scale=loss_scale)
         value = loss + objective.penalty_value(state.params)
         solution = Solution(
-            params=state.reached,
+            params=state.averaged_params,
             value=value,
             gradient_norm=np.nan,
             n_iter=state.n_epochs,

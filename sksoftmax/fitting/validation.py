@@ -168,7 +168,7 @@ def _naming(argument: str) -> Iterator[None]:
         raise ValueError(f"{argument}: {error}") from error
 
 
-class Figures(NamedTuple):
+class ValidationScores(NamedTuple):
     """Weighted means over a validation set.
 
     Attributes
@@ -225,7 +225,7 @@ class ValidationSet:
         self._pool = pool
         self._n_threads = n_threads
 
-    def figures(self, coef: NDArray, intercept: NDArray) -> Figures:
+    def evaluate(self, coef: NDArray, intercept: NDArray) -> ValidationScores:
         """Return cross-entropy and accuracy of coef (n_logits, n_features) and intercept (n_logits,)."""
         rows = self._rows
         kernel_coef = np.ascontiguousarray(coef if rows.class_major else coef.T, dtype=rows.dtype)
@@ -238,7 +238,7 @@ class ValidationSet:
         total = np.zeros(2)
         for part in map_in_order(self._pool if len(segments) > 1 else None, self._n_threads, add, segments):
             total += part
-        return Figures(float(total[0]), float(total[1]))
+        return ValidationScores(float(total[0]), float(total[1]))
 
     def _segment(self, coef: NDArray, intercept: NDArray, segment: Segment) -> NDArray[np.float64]:
         start, stop = segment

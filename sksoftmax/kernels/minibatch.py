@@ -62,7 +62,7 @@ def step_all(rule, settings, step, alpha, gradient, vectors, n_coef, out):
 
 
 @kernel
-def descend_dense(
+def sgd_epoch_dense(
     X, loss, labels, proba, class_weight, weight, parameters, batch_size, part, rule, settings, steps, vectors, coef, block
 ):
     """Pass once over the rows of X, a step after each ``batch_size`` of them; return the loss of the rows as they were met.

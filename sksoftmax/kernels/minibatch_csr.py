@@ -27,8 +27,8 @@ def _project_in_order(data, indices, indptr, order, gradient, factor, coef, inte
 
 
 @kernel
-def descend_csr(data, indices, indptr, order, targets, batch, batch_size, rule, settings, steps, vectors, intercept, block):
-    """Do as ``descend_dense`` for the rows of ``order``; coefficients are (n_features, n_logits). A step changes them all.
+def sgd_epoch_csr(data, indices, indptr, order, targets, batch, batch_size, rule, settings, steps, vectors, intercept, block):
+    """Do as ``sgd_epoch_dense`` for the rows of ``order``; coefficients are (n_features, n_logits). A step changes them all.
 
     Parameters
     ----------
@@ -72,10 +72,10 @@ def _multiply_out(coef, shrunk, mean, so_far):
 
 
 @kernel
-def descend_csr_lazily(
+def sgd_epoch_csr_lazy(
     data, indices, indptr, order, targets, batch, batch_size, steps, coef, intercept, fits_intercept, means, block
 ):
-    """Do as ``descend_csr`` by plain SGD, touching the columns only that a minibatch has.
+    """Do as ``sgd_epoch_csr`` by plain SGD, touching the columns only that a minibatch has.
 
     Coefficients are ``shrunk * coef``, one number for the penalty's pull on all of them. Their weighted mean is
     ``(so_far * coef - mean) / total`` with so_far the weighted sum of all of shrunk: what a step adds to coef has to be taken
@@ -88,7 +88,7 @@ def descend_csr_lazily(
     means : (coef, intercept)
         As these, or empty.
     block : (logits, losses, change, zero)
-        As in ``descend_csr``; change is (n_logits,) float64.
+        As in ``sgd_epoch_csr``; change is (n_logits,) float64.
     """
     logits, losses, change, zero = block
     mean, intercept_mean = means

@@ -22,7 +22,7 @@ def saga_dense(X, order, targets, batch, rate, alpha, n_seen, table, coef, inter
     order : (n,), int64
         Every row that has weight, once.
     targets, batch
-        As in ``descend_csr``, ``batch`` for one row.
+        As in ``sgd_epoch_csr``, ``batch`` for one row.
     rate, alpha : float
         Step size and strength of the L2 penalty, whose pull is implicit.
     n_seen : int

@@ -65,7 +65,7 @@ class BoundLoss:
         Of the loss among the kernels.
     parameters : array-like
         Hyperparameters as the kernel takes them.
-    vanishes : bool
+    has_no_minimum_when_separable : bool
         Whether a row's loss goes to zero, and never reaches it, as its true logit grows over the others.
     model : tuple of (int, array-like) or None
         Number and hyperparameters of the loss whose second derivatives by each logit, which are not negative, stand for this
@@ -77,7 +77,7 @@ class BoundLoss:
         Logits per row.
     shift_invariant : bool
         Whether adding one number to all logits of a row changes nothing.
-    convex, has_hessian, curved, on_sphere : bool
+    convex, has_hessian, strictly_convex, unit_norm : bool
         As the loss has them.
     weight : ndarray of shape (n_rows,), float64
         Summing to one.
@@ -86,7 +86,7 @@ class BoundLoss:
         weights, row weights and a float64 array of hyperparameters.
     model_arguments : tuple
         The same of ``model``.
-    curvature_bound : float
+    lipschitz_constant : float
         No second derivative of a row's loss, along any direction of length one on its logits, exceeds it; inf if unknown.
     """
 
@@ -97,7 +97,7 @@ class BoundLoss:
         number: int,
         parameters: ArrayLike,
         *,
-        vanishes: bool,
+        has_no_minimum_when_separable: bool,
         model: tuple[int, ArrayLike] | None = None,
     ) -> None:
         binary = targets.n_classes == 2
@@ -105,9 +105,9 @@ class BoundLoss:
         self.shift_invariant = not binary
         self.convex = loss.convex
         self.has_hessian = loss.has_hessian
-        self.curved = loss.curved
-        self.on_sphere = loss.on_sphere
-        self.curvature_bound = loss.curvature_bound(targets.n_classes)
+        self.strictly_convex = loss.strictly_convex
+        self.unit_norm = loss.unit_norm
+        self.lipschitz_constant = loss.lipschitz_constant(targets.n_classes)
         self.weight = targets.weight
         self.arguments: Arguments = (
             number,
@@ -120,7 +120,7 @@ class BoundLoss:
         number, parameters = model or (number, parameters)
         self.model_arguments: Arguments = (number, *self.arguments[1:-1], np.array(parameters, dtype=np.float64))
         self._loss = loss
-        self._vanishes = vanishes
+        self._has_no_minimum_when_separable = has_no_minimum_when_separable
         self._targets: Any = targets
 
     def require_hessian(self) -> None:
@@ -134,9 +134,9 @@ class BoundLoss:
         if not self.has_hessian:
             raise ValueError(f"{self._loss!r} has no Hessian; use solver='block-lbfgs'.")
 
-    def vanishes_along(self, logits: NDArray, start: int, stop: int) -> bool:
+    def is_separated_by(self, logits: NDArray, start: int, stop: int) -> bool:
         """Return whether multiplying these logits of rows start:stop by a growing number takes their loss to zero."""
-        if not self._vanishes:
+        if not self._has_no_minimum_when_separable:
             return False
         logits = two_logits(logits)
         counted = self.weight[start:stop] > 0
@@ -161,9 +161,9 @@ class Loss(ParamsMixin, ABC):
         Whether it is a convex function of the logits.
     has_hessian : bool
         Whether it has second derivatives that solvers may use.
-    curved : bool
+    strictly_convex : bool
         Whether these vanish nowhere.
-    on_sphere : bool
+    unit_norm : bool
         Whether its logits are cosines: rows and weights of unit length, without intercept and penalty.
     has_proba : bool
         Whether its logits stand for class probabilities.
@@ -172,8 +172,8 @@ class Loss(ParamsMixin, ABC):
     """
 
     convex: ClassVar[bool] = True
-    curved: ClassVar[bool] = True
-    on_sphere: ClassVar[bool] = False
+    strictly_convex: ClassVar[bool] = True
+    unit_norm: ClassVar[bool] = False
     has_proba: ClassVar[bool] = True
     takes_proba: ClassVar[bool] = True
 
@@ -196,7 +196,7 @@ class Loss(ParamsMixin, ABC):
         """Return rows as the loss wants them: dense or CSR X itself, or a copy."""
         return X
 
-    def curvature_bound(self, n_classes: int) -> float:
+    def lipschitz_constant(self, n_classes: int) -> float:
         """Return what no second derivative of a row's loss along a direction of length one on its logits exceeds, if known."""
         return np.inf
 

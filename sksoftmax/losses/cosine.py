@@ -73,7 +73,7 @@ class CosineSoftmax(Loss):
     angular_margin: float = 0.0
 
     convex: ClassVar[bool] = False
-    on_sphere: ClassVar[bool] = True
+    unit_norm: ClassVar[bool] = True
     takes_proba: ClassVar[bool] = False
 
     @property
@@ -92,7 +92,7 @@ class CosineSoftmax(Loss):
         both = 2 if targets.n_classes == 2 else 1
         model = kernels.MARGIN, [0.0, margin / both, scale * both]
         parameters = [scale, margin, np.cos(angle), np.sin(angle)]
-        bound = BoundLoss(self, targets, kernels.COSINE, parameters, vanishes=False, model=model)
+        bound = BoundLoss(self, targets, kernels.COSINE, parameters, has_no_minimum_when_separable=False, model=model)
         bound.shift_invariant = False
         return bound
 

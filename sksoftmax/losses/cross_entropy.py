@@ -46,10 +46,16 @@ class CrossEntropy(Loss):
 
     label_smoothing: float = 0.0
 
-    def curvature_bound(self, n_classes: int) -> float:
+    def lipschitz_constant(self, n_classes: int) -> float:
         return softmax_curvature(n_classes)
 
     def bind(self, targets: Targets) -> BoundLoss:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing!r}.")
-        return BoundLoss(self, targets, kernels.CROSS_ENTROPY, [self.label_smoothing], vanishes=self.label_smoothing == 0)
+        return BoundLoss(
+            self,
+            targets,
+            kernels.CROSS_ENTROPY,
+            [self.label_smoothing],
+            has_no_minimum_when_separable=self.label_smoothing == 0,
+        )

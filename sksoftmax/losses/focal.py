@@ -65,4 +65,4 @@ class FocalLoss(Loss):
     def bind(self, targets: Targets) -> BoundLoss:
         gamma = check_number("gamma", self.gamma, 0, closed=True)
         model = kernels.CROSS_ENTROPY, [0.0]
-        return BoundLoss(self, targets, kernels.FOCAL, [gamma], vanishes=True, model=model)
+        return BoundLoss(self, targets, kernels.FOCAL, [gamma], has_no_minimum_when_separable=True, model=model)

@@ -63,7 +63,7 @@ class HingeLoss(Loss):
     margin: float = 1.0
     smoothing: float = 0.1
 
-    curved: ClassVar[bool] = False
+    strictly_convex: ClassVar[bool] = False
     has_proba: ClassVar[bool] = False
     takes_proba: ClassVar[bool] = False
 
@@ -80,7 +80,7 @@ class HingeLoss(Loss):
         # Few rows are between the sides of a narrow kink, and others come there as the fit goes on: one so wide that rows
         # within twice the margin count tells what the loss does over the length of a step.
         model = kernels.HINGE, [margin, max(smoothing, MODEL_WIDTH * margin)]
-        return BoundLoss(self, targets, kernels.HINGE, [margin, smoothing], vanishes=False, model=model)
+        return BoundLoss(self, targets, kernels.HINGE, [margin, smoothing], has_no_minimum_when_separable=False, model=model)
 
     def proba(self, logits: NDArray) -> NDArray:
         """Raise an AttributeError: there are no probabilities."""

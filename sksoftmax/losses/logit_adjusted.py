@@ -63,7 +63,7 @@ class LogitAdjusted(Loss):
     tau: float = 1.0
     class_prior: Sequence[float] | None = None
 
-    def curvature_bound(self, n_classes: int) -> float:
+    def lipschitz_constant(self, n_classes: int) -> float:
         return softmax_curvature(n_classes)
 
     def bind(self, targets: Targets) -> BoundLoss:
@@ -72,7 +72,7 @@ class LogitAdjusted(Loss):
         shift = tau * np.log(np.where(prior > 0, prior, 1))
         if targets.n_classes == 2:
             shift = shift[1:] - shift[:1]
-        return BoundLoss(self, targets, kernels.LOGIT_ADJUSTED, [0.0, *shift], vanishes=True)
+        return BoundLoss(self, targets, kernels.LOGIT_ADJUSTED, [0.0, *shift], has_no_minimum_when_separable=True)
 
     def _given_prior(self, n_classes: int) -> NDArray[np.float64]:
         prior = np.asarray(self.class_prior, dtype=np.float64)

@@ -59,14 +59,14 @@ class MarginLoss(Loss):
 
     takes_proba: ClassVar[bool] = False
 
-    def curvature_bound(self, n_classes: int) -> float:
+    def lipschitz_constant(self, n_classes: int) -> float:
         return self.scale**2 * softmax_curvature(n_classes)
 
     def bind(self, targets: Targets) -> BoundLoss:
         margin = check_number("margin", self.margin, 0, closed=True)
         scale = check_number("scale", self.scale, 0, closed=False)
         self._require_labels(targets)
-        return BoundLoss(self, targets, kernels.MARGIN, [0.0, margin, scale], vanishes=True)
+        return BoundLoss(self, targets, kernels.MARGIN, [0.0, margin, scale], has_no_minimum_when_separable=True)
 
     def proba(self, logits: NDArray) -> NDArray:
         """Return the (n_rows, n_classes) probabilities of scaled (n_rows, n_logits) logits, which may be overwritten."""

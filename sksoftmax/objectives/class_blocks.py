@@ -7,8 +7,8 @@ pair of logits. What doesn't: the penalty, the order of the flat vector, and wha
 
 The second derivatives within a class are those of the loss's model, which are not negative: its own, unless it has none.
 
-Blocks are taken over the *head* of the columns: all of them in dense rows, the heaviest in sparse ones, where the many rare
-columns hardly occur together and their diagonal says it all.
+Blocks are taken over the *block columns*: all of them in dense rows, the heaviest in sparse ones, where the many rare columns
+hardly occur together and their diagonal says it all.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ MAX_STRIDE, SAMPLED_WIDTH, SAMPLED_ROWS, RUN = 4, 128, 16, 64
 
 
 class Step(NamedTuple):
-    """Some rows: their head columns with the ones of the intercept, curvature by each logit, and weights."""
+    """Some rows: their block columns with the ones of the intercept, curvature by each logit, and weights."""
 
     design: NDArray
     curvature: NDArray
     weight: NDArray[np.float64]
 
 
-class ClassCurvature:
+class ClassBlocks:
     """Sums of the rows' second derivatives by one logit; see the module's formula.
 
     Blocks of many wide rows may be taken from one run of rows in ``stride``, scaled to the weight of all.
@@ -68,9 +68,9 @@ class ClassCurvature:
     Attributes
     ----------
     columns : ndarray of int
-        The head, ascending.
+        The block columns, ascending.
     width : int
-        Columns of the head, and one for the intercept if there is one.
+        Block columns, and one for the intercept if there is one.
     stride : int
         The largest stride that leaves enough rows: 1, 2 or 4.
     """
@@ -80,11 +80,11 @@ class ClassCurvature:
     ) -> None:
         self._rows, self._loss, self._fit_intercept = rows, loss, fit_intercept
         self._pool, self._n_threads = pool, n_threads
-        self.columns, self._head = rows.head(loss.n_logits)
+        self.columns, self._column_rows = rows.block_columns(loss.n_logits)
         self.width = len(self.columns) + fit_intercept
         self._made_gram: tuple[NDArray[np.float64], NDArray[np.intp]] | None = None  # when first asked for
         self.stride = 1
-        if self._head is rows and self.width >= SAMPLED_WIDTH:
+        if self._column_rows is rows and self.width >= SAMPLED_WIDTH:
             while self.stride < MAX_STRIDE and 2 * self.stride * SAMPLED_ROWS * self.width <= rows.n_rows:
                 self.stride *= 2
 
@@ -144,7 +144,7 @@ class ClassCurvature:
 
     @property
     def gram(self) -> NDArray[np.float64]:
-        """The weighted Gram matrix of the head, (width, width), from a sample of the rows if they are many."""
+        """The weighted Gram matrix of the block columns, (width, width), from a sample of the rows if they are many."""
         return self._sampled_gram()[0]
 
     @property
@@ -153,7 +153,7 @@ class ClassCurvature:
         return self._sampled_gram()[1]
 
     def _sampled_gram(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        # Not a cached_property: see ``Objective._curvature``.
+        # Not a cached_property: see ``LinearObjective._curvature``.
         if self._made_gram is None:
             self._made_gram = self._make_gram()
         return self._made_gram
@@ -170,7 +170,7 @@ class ClassCurvature:
             part *= np.sqrt(self._weight(segment, self.stride))[:, None].astype(part.dtype)
             if self.stride == 1:
                 return part.T @ part, np.zeros(self.width)
-            rest = design_matrix(self._head, *segment, self._fit_intercept)
+            rest = design_matrix(self._column_rows, *segment, self._fit_intercept)
             rest *= rest
             return part.T @ part, self._loss.weight[slice(*segment)].astype(rest.dtype) @ rest
 
@@ -196,7 +196,7 @@ class ClassCurvature:
         return Step(self._design(segment, stride), np.asfortranarray(logits), weight)
 
     def _design(self, segment: Segment, stride: int) -> NDArray:
-        parts = [design_matrix(self._head, start, stop, self._fit_intercept) for start, stop in runs(segment, stride)]
+        parts = [design_matrix(self._column_rows, start, stop, self._fit_intercept) for start, stop in runs(segment, stride)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _weight(self, segment: Segment, stride: int) -> NDArray[np.float64]:

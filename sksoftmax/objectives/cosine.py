@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .linear import Objective
+from .linear import LinearObjective
 
 Vector = NDArray[np.float64]
 
 
-class SphereObjective(Objective):
+class CosineObjective(LinearObjective):
     """The mean loss of cosines, without penalty and intercept; see the module's formula.
 
     Parameters
@@ -29,12 +29,12 @@ class SphereObjective(Objective):
     rows : RowBlocks
         Of unit length.
     loss, penalty, **options
-        As ``Objective`` has them.
+        As ``LinearObjective`` has them.
     alpha, fit_intercept
         Of no effect: the penalty is the same everywhere, and cosines have no intercept.
     """
 
-    on_sphere = True
+    unit_norm = True
 
     def __init__(self, rows: Any, loss: Any, penalty: Any, alpha: float, *, fit_intercept: bool, **options: Any) -> None:
         super().__init__(rows, loss, penalty, 0.0, fit_intercept=False, **options)
@@ -74,10 +74,10 @@ class SphereObjective(Objective):
         """
         unit, norms, bend = self._model(params)
         blocks = super().class_blocks(unit, stride=stride)
-        rows = self.head(unit)
+        rows = self.gather_blocks(unit)
         for block, weight, curvature, norm in zip(blocks, rows, bend, norms, strict=True):
             # Of sparse rows only some columns have blocks, which the projection would make indefinite.
-            along = block @ weight if self.head_is_all else np.zeros(len(weight))
+            along = block @ weight if self.covers_all_columns else np.zeros(len(weight))
             along -= (weight @ along) * weight
             block -= np.outer(weight, along)
             block -= np.outer(along, weight)
@@ -111,7 +111,7 @@ class SphereObjective(Objective):
     def unpack(self, params: NDArray) -> tuple[NDArray, NDArray]:
         return super().unpack(self._normalised(self._start + params)[0])
 
-    def sample(self) -> NDArray[np.int64]:
+    def shuffled_rows(self) -> NDArray[np.int64]:
         """Raise a ValueError: steps from a few rows would have to be taken on the sphere."""
         raise ValueError("Weights on the unit sphere take no steps from minibatches; use solver='block-lbfgs'.")
 

@@ -26,13 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy
 
-from ..data.rows import Descent, Pair, RowBlocks, SAGAMemory, Segment
+from ..data.rows import LinearParams, MinibatchPlan, RowBlocks, SAGAMemory, Segment
 from ..data.threads import Item, map_in_order
 from ..kernels import losses as losses_kernels
 from ..kernels import rowwise as rowwise_kernels
 from ..losses import BoundLoss
 from ..penalties import Penalty
-from .class_blocks import ClassCurvature, add_narrow_blocks, add_wide_blocks, design_matrix
+from .class_blocks import ClassBlocks, add_narrow_blocks, add_wide_blocks, design_matrix
 from .duality_gap import best_shift
 
 # Rows per step of the dense Hessian: long enough for BLAS, short enough to be a small temporary.
@@ -45,7 +45,7 @@ HESSIAN_FEATURES = 32
 KEPT_LOGITS, KEPT_PAIRS = 2**20, 2**31
 
 
-class Objective:
+class LinearObjective:
     """Loss plus penalty over row blocks; see the module's formula.
 
     Parameters
@@ -65,11 +65,11 @@ class Objective:
 
     Attributes
     ----------
-    on_sphere : bool
+    unit_norm : bool
         Whether weights have unit length, as the loss has it.
     """
 
-    on_sphere = False
+    unit_norm = False
 
     def __init__(
         self,
@@ -83,8 +83,8 @@ class Objective:
         n_threads: int = 1,
         random_state: np.random.RandomState | None = None,
     ) -> None:
-        if loss.on_sphere != self.on_sphere:
-            raise TypeError(f"{type(self).__name__} is not made for a loss with on_sphere={loss.on_sphere}.")
+        if loss.unit_norm != self.unit_norm:
+            raise TypeError(f"{type(self).__name__} is not made for a loss with unit_norm={loss.unit_norm}.")
         self._rows = rows
         self._random_state = np.random.RandomState(0) if random_state is None else random_state
         self._loss = loss
@@ -99,10 +99,10 @@ class Objective:
         self._n_threads = n_threads
         self._pool = pool if len(self._segments) > 1 else None
         self._given_pool = pool
-        self._made_curvature: ClassCurvature | None = None  # when first asked for
+        self._made_curvature: ClassBlocks | None = None  # when first asked for
         self._spare: list[NDArray[np.float64]] = []  # partial gradients, kept between evaluations
 
-    def rounding(self, value: float) -> float:
+    def value_noise(self, value: float) -> float:
         """Return how far the computed objective may be from the true one near value, for line searches and stopping."""
         return (1 if self._rows.dtype == np.float32 else 8) * float(np.finfo(self._rows.dtype).eps) * abs(value)
 
@@ -139,7 +139,7 @@ class Objective:
         """Return F(params) and its gradient, of params' shape."""
         coef, intercept = self._kernel_params(params)
 
-        def add(segment: Segment, out: Pair) -> float:
+        def add(segment: Segment, out: LinearParams) -> float:
             return self._rows.sum_loss(self._loss.arguments, coef, intercept, segment, out)
 
         value, gradient = self._sum(add)
@@ -161,7 +161,7 @@ class Objective:
         coef, intercept = self._kernel_params(params)
         kernel_direction = self._kernel_params(direction)
 
-        def add(segment: Segment, out: Pair) -> float:
+        def add(segment: Segment, out: LinearParams) -> float:
             self._rows.sum_hessian_product(self._loss.arguments, coef, intercept, kernel_direction, segment, out)
             return 0.0
 
@@ -170,7 +170,7 @@ class Objective:
             product[: self.n_coef] += self._alpha * self._penalty.hessian_product(direction[: self.n_coef])
         return product
 
-    def _sum(self, add: Callable[[Segment, Pair], float]) -> tuple[float, NDArray[np.float64]]:
+    def _sum(self, add: Callable[[Segment, LinearParams], float]) -> tuple[float, NDArray[np.float64]]:
         """Return the sums over segments of what add returns and of what it adds to a gradient, in segment order."""
         shape = (self.n_logits, -1) if self._rows.class_major else (-1, self.n_logits)
 
@@ -190,14 +190,14 @@ class Objective:
             self._spare.append(other)
         return value, total[: self.n_params]
 
-    def separates(self, params: NDArray[np.float64]) -> bool:
-        """Return whether params point where the loss of every row vanishes: then an unpenalised objective has no minimum."""
+    def separates_classes(self, params: NDArray[np.float64]) -> bool:
+        """Return whether params separate the classes where the loss then vanishes: without a penalty it has no minimum."""
         coef, intercept = self._kernel_params(params)
         logits = self._rows.block(self.n_logits)
         for start in range(0, self._rows.n_rows, len(logits)):
             stop = min(start + len(logits), self._rows.n_rows)
             self._rows.score(coef, intercept, start, stop, logits)
-            if not self._loss.vanishes_along(logits[: stop - start], start, stop):
+            if not self._loss.is_separated_by(logits[: stop - start], start, stop):
                 return False
         return True
 
@@ -280,20 +280,20 @@ class Objective:
     # -- minibatches ---------------------------------------------------------------------------------------------
 
     @property
-    def decay(self) -> float:
+    def l2_strength(self) -> float:
         """What the gradient of the penalty is the coefficients times."""
-        return self._alpha * self._penalty.decay
+        return self._alpha * self._penalty.l2_strength
 
     @property
-    def n_sampled(self) -> int:
+    def n_weighted_rows(self) -> int:
         """Number of rows that have weight."""
         return int(np.count_nonzero(self._loss.weight))
 
     @property
-    def smoothness(self) -> float:
+    def lipschitz_constant(self) -> float:
         """A bound on the second derivatives of one row's loss, as an estimate of the sum, along any direction of params."""
         norms = self._rows.squared_norms() + self._fit_intercept
-        return float(self._loss.curvature_bound * np.max(norms * self._loss.weight) * self.n_sampled)
+        return float(self._loss.lipschitz_constant * np.max(norms * self._loss.weight) * self.n_weighted_rows)
 
     def penalty_value(self, params: NDArray[np.float64]) -> float:
         """Return what the penalty adds to the mean loss at params."""
@@ -304,22 +304,22 @@ class Objective:
         coef = self._random_state.normal(scale=scale, size=(self.n_logits, self._rows.n_features))
         return self.pack(coef, np.zeros(self.n_logits))
 
-    def from_other_order(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    def from_other_layout(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a copy of a flat vector of an objective over rows of the other kind, dense or sparse, in this one's order."""
         shape = (-1, self.n_logits) if self._rows.class_major else (self.n_logits, -1)
         return np.concatenate([vector[: self.n_coef].reshape(shape).T.ravel(), vector[self.n_coef :]])
 
-    def sample(self) -> NDArray[np.int64]:
+    def shuffled_rows(self) -> NDArray[np.int64]:
         """Return the rows that have weight in random order, each once."""
         return self._random_state.permutation(np.flatnonzero(self._loss.weight)).astype(np.int64, copy=False)
 
-    def descend(self, order: NDArray[np.int64], descent: Descent) -> float:
-        """Pass once over the rows of order in minibatches, as ``RowBlocks.descend`` does; return their loss as met."""
-        return float(self._rows.descend(self._loss.arguments, order, descent, self._given_pool))
+    def sgd_epoch(self, order: NDArray[np.int64], plan: MinibatchPlan) -> float:
+        """Pass once over the rows of order in minibatches, as ``RowBlocks.sgd_epoch`` does; return their loss as met."""
+        return float(self._rows.sgd_epoch(self._loss.arguments, order, plan, self._given_pool))
 
-    def saga(self, order: NDArray[np.int64], rate: float, memory: SAGAMemory) -> float:
-        """Pass once over the rows of order by SAGA, as ``RowBlocks.saga`` does; return their loss as met."""
-        return float(self._rows.saga(self._loss.arguments, order, rate, self.decay, memory))
+    def saga_epoch(self, order: NDArray[np.int64], rate: float, memory: SAGAMemory) -> float:
+        """Pass once over the rows of order by SAGA, as ``RowBlocks.saga_epoch`` does; return their loss as met."""
+        return float(self._rows.saga_epoch(self._loss.arguments, order, rate, self.l2_strength, memory))
 
     # -- the Hessian ---------------------------------------------------------------------------------------------
 
@@ -376,9 +376,9 @@ class Objective:
         return self._loss.has_hessian or not self._loss.convex
 
     @property
-    def curved(self) -> bool:
+    def strictly_convex(self) -> bool:
         """Whether the loss's second derivatives vanish nowhere."""
-        return self._loss.curved
+        return self._loss.strictly_convex
 
     def require_hessian(self) -> None:
         """Raise a ValueError that names another solver if the loss has no Hessian."""
@@ -392,21 +392,21 @@ class Objective:
         return self._loss.shift_invariant and (self._alpha == 0 or self._penalty.uniform)
 
     @property
-    def _curvature(self) -> ClassCurvature:
+    def _curvature(self) -> ClassBlocks:
         # Not a cached_property, which in Python 3.11 has one lock for all fits of the process: a fork might inherit it taken.
         if self._made_curvature is None:
             threads: dict[str, Any] = {"pool": self._given_pool, "n_threads": self._n_threads}
-            self._made_curvature = ClassCurvature(self._rows, self._loss, fit_intercept=self._fit_intercept, **threads)
+            self._made_curvature = ClassBlocks(self._rows, self._loss, fit_intercept=self._fit_intercept, **threads)
         return self._made_curvature
 
     @property
-    def head_width(self) -> int:
-        """Order of the class blocks: the columns of the head (all, if the rows are dense) and the intercept."""
+    def block_size(self) -> int:
+        """Order of the class blocks: the block columns (all, if the rows are dense) and the intercept."""
         return self._curvature.width
 
     @property
-    def head_is_all(self) -> bool:
-        """Whether no column is left out of the head."""
+    def covers_all_columns(self) -> bool:
+        """Whether no column is left out of the block columns."""
         return len(self._curvature.columns) == self._rows.n_features
 
     @property
@@ -415,7 +415,7 @@ class Objective:
         return self._curvature.stride
 
     def class_blocks(self, params: NDArray[np.float64], *, shared: bool = False, stride: int = 1) -> NDArray[np.float64]:
-        """Return the diagonal blocks of the Hessian at params, about, as ``ClassCurvature.blocks`` has them."""
+        """Return the diagonal blocks of the Hessian at params, about, as ``ClassBlocks.blocks`` has them."""
         blocks = self._curvature.blocks(*self._kernel_params(params), shared=shared, stride=stride)
         if self._alpha > 0:
             diagonal = np.arange(len(self._curvature.columns))
@@ -424,23 +424,23 @@ class Objective:
         return blocks
 
     def class_diagonals(self, params: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the curvature at params along the columns v of basis, (head_width, m), for each class: (n_logits, m)."""
+        """Return the curvature at params along the columns v of basis, (block_size, m), for each class: (n_logits, m)."""
         diagonals = self._curvature.diagonals(*self._kernel_params(params), basis)
         if self._alpha > 0:
             diagonals += self._penalty_diagonal() @ basis[: len(self._curvature.columns)] ** 2
         return diagonals
 
     def _penalty_diagonal(self) -> NDArray[np.float64]:
-        """Return the penalty's curvature by the coefficients of the head, (n_logits, columns of the head)."""
+        """Return the penalty's curvature by the coefficients of the block columns, (n_logits, block columns)."""
         diagonal = np.zeros(self.n_params)
         diagonal[: self.n_coef] = self._alpha * self._penalty.hessian_diagonal(self.n_coef)
-        return self.head(diagonal)[:, : len(self._curvature.columns)]
+        return self.gather_blocks(diagonal)[:, : len(self._curvature.columns)]
 
     def hessian_diagonal(self, params: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the diagonal of the Hessian at params, of the loss's model."""
         coef, intercept = self._kernel_params(params)
 
-        def add(segment: Segment, out: Pair) -> float:
+        def add(segment: Segment, out: LinearParams) -> float:
             self._rows.sum_curvature(self._loss.model_arguments, coef, intercept, segment, out)
             return 0.0
 
@@ -449,24 +449,24 @@ class Objective:
             diagonal[: self.n_coef] += self._alpha * self._penalty.hessian_diagonal(self.n_coef)
         return diagonal
 
-    def head(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what vector holds for the head and the intercept, (n_logits, head_width)."""
+    def gather_blocks(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what vector holds for the block columns and the intercept, (n_logits, block_size)."""
         coef, intercept = self._split(vector)
         coef = coef if self._rows.class_major else coef.T
-        if not self.head_is_all:
+        if not self.covers_all_columns:
             coef = coef[:, self._curvature.columns]
         return np.column_stack([coef, intercept]) if self._fit_intercept else np.ascontiguousarray(coef)
 
-    def set_head(self, vector: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
-        """Write rows, as ``head`` returns them, into vector."""
-        columns = self._curvature.columns if not self.head_is_all else slice(None)
+    def scatter_blocks(self, vector: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
+        """Write rows, as ``gather_blocks`` returns them, into vector."""
+        columns = self._curvature.columns if not self.covers_all_columns else slice(None)
         coef, intercept = self._split(vector)
         coef = coef if self._rows.class_major else coef.T
         coef[:, columns] = rows[:, : len(self._curvature.columns)]
         if self._fit_intercept:
             intercept[:] = rows[:, -1]
 
-    def centre(self, vector: NDArray[np.float64]) -> None:
+    def project_out_shift(self, vector: NDArray[np.float64]) -> None:
         """Take from vector its mean over the classes, where the loss does not feel it."""
         if not self.shift_invariant:
             return
@@ -481,18 +481,18 @@ class Objective:
         """Return the share of a step, at most one, over which a quadratic model may be trusted."""
         return 1.0
 
-    def each(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
+    def parallel_for(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
         """Call function on each of items, in the objective's threads."""
         for _ in map_in_order(self._given_pool, self._n_threads, function, items):
             pass
 
-    def fix_gauge(self, hessian: NDArray[np.float64]) -> None:
+    def regularise_null_space(self, hessian: NDArray[np.float64]) -> None:
         """Give the Hessian curvature along the shifts of all classes that the loss does not feel.
 
         Adding one vector to every class's parameters leaves a softmax, and its gradient is orthogonal to such shifts; so is
-        the penalty's where the parameters have no mean over the classes (``centre``). There the added term does not change
-        the Newton step, and makes the matrix invertible also in floating point: the penalty's own curvature along the shifts,
-        which may be 1e-2 beside 1e16 of large columns, would be lost in rounding.
+        the penalty's where the parameters have no mean over the classes (``project_out_shift``). There the added term does not
+        change the Newton step, and makes the matrix invertible also in floating point: the penalty's own curvature along the
+        shifts, which may be 1e-2 beside 1e16 of large columns, would be lost in rounding.
         """
         if not self.shift_invariant:
             return

@@ -2,11 +2,11 @@ r"""An objective whose every class has one column of its own: cross-entropy afte
 
 .. math:: F(v, b) = \sum_i w_i \, H\bigl(t_i, \mathrm{softmax}(v \circ z_i + b)\bigr) + P(v, b), \qquad \sum_i w_i = 1
 
-What lives here: this sum over row blocks with its derivatives, as solvers ask for them of ``Objective``, for vector scaling
-(v has an entry a class) and for one v that all classes share. What doesn't: matrices, which are an ordinary ``Objective`` on
-the logits' columns; what logits, prior and solver to take (``calibration``).
+What lives here: this sum over row blocks with its derivatives, as solvers ask for them, for vector scaling (v has an entry a
+class) and for one v that all classes share. What doesn't: matrices, which are a ``LinearObjective`` on the logits' columns; what
+logits, prior and solver to take (``calibration``).
 
-Its 2K parameters would be K(K + 1) of an ``Objective`` that has to keep all but these at zero: here a pass costs
+Its 2K parameters would be K(K + 1) of a ``LinearObjective`` that has to keep all but these at zero: here a pass costs
 O(n_rows · K) and the Hessian O(n_rows · K²).
 """
 
@@ -32,8 +32,8 @@ SEGMENT_NUMBERS, MAX_SEGMENTS = 2**17, 16
 NO_SMOOTHING = 0.0
 
 
-class DiagonalObjective:
-    """Cross-entropy of scaled and shifted logits plus a penalty on all parameters; meets the contract of ``Objective``.
+class LogitScalingObjective:
+    """Cross-entropy of scaled and shifted logits plus a penalty on all parameters; meets the contract of ``LinearObjective``.
 
     The flat vector holds v, one number or n_classes, then b, n_classes. The penalty has to hold b, whose level the loss does
     not feel.
@@ -52,8 +52,8 @@ class DiagonalObjective:
     n_threads : int
     """
 
-    # What it answers where solvers ask an Objective what its loss is.
-    convex = has_hessian = smooth = curved = True
+    # What it answers where solvers ask an objective what its loss is.
+    convex = has_hessian = smooth = strictly_convex = True
     shift_invariant = False
     stride = 1
 
@@ -71,7 +71,7 @@ class DiagonalObjective:
         self.n_rows, self.n_logits = logits.shape
         self.n_params = (1 if shared else self.n_logits) + self.n_logits
         # Blocks of b's class alone, or of v's and b's; a shared v is seen by the diagonal.
-        self.head_width, self.head_is_all = (1, False) if shared else (2, True)
+        self.block_size, self.covers_all_columns = (1, False) if shared else (2, True)
         n_segments = int(np.clip(logits.size // SEGMENT_NUMBERS, 1, MAX_SEGMENTS))
         self._segments = list(pairwise(self.n_rows * i // n_segments for i in range(n_segments + 1)))
         self._block_rows = max(BLOCK_NUMBERS // self.n_logits, 8)
@@ -80,7 +80,7 @@ class DiagonalObjective:
     def require_hessian(self) -> None:
         """Do nothing: there is one."""
 
-    def rounding(self, value: float) -> float:
+    def value_noise(self, value: float) -> float:
         """Return how far the computed objective may be from the true one near value."""
         return 8 * float(np.finfo(np.float64).eps) * abs(value)
 
@@ -196,8 +196,8 @@ class DiagonalObjective:
     # -- what preconditioners ask for --------------------------------------------------------------------------------
 
     def class_blocks(self, params: Vector, *, shared: bool = False, stride: int = 1) -> Vector:
-        """Return each class's own block of the Hessian, (n_logits, head_width, head_width)."""
-        blocks = np.empty((self.n_logits, self.head_width, self.head_width))
+        """Return each class's own block of the Hessian, (n_logits, block_size, block_size)."""
+        blocks = np.empty((self.n_logits, self.block_size, self.block_size))
         square, cross, first = self._curvature(params)
         penalty = self._penalty.hessian_diagonal(self.n_params)
         if not self._shared:
@@ -226,29 +226,29 @@ class DiagonalObjective:
 
         return self._sum(params, add, 3 * self.n_logits)[1].reshape(3, self.n_logits)
 
-    def head(self, vector: Vector) -> Vector:
-        """Return what vector holds for the class blocks, (n_logits, head_width)."""
+    def gather_blocks(self, vector: Vector) -> Vector:
+        """Return what vector holds for the class blocks, (n_logits, block_size)."""
         scale, bias = self.split(vector)
         return bias[:, None].copy() if self._shared else np.column_stack([scale, bias])
 
-    def set_head(self, vector: Vector, rows: Vector) -> None:
-        """Write rows, as ``head`` returns them, into vector."""
+    def scatter_blocks(self, vector: Vector, rows: Vector) -> None:
+        """Write rows, as ``gather_blocks`` returns them, into vector."""
         scale, bias = self.split(vector)
         bias[:] = rows[:, -1]
         if not self._shared:
             scale[:] = rows[:, 0]
 
-    def centre(self, vector: Vector) -> None:
+    def project_out_shift(self, vector: Vector) -> None:
         """Leave vector as it is: the penalty holds the level of b."""
 
-    def fix_gauge(self, hessian: Vector) -> None:
+    def regularise_null_space(self, hessian: Vector) -> None:
         """Leave the Hessian as it is: the penalty makes it positive."""
 
     def longest_step(self, params: Vector, direction: Vector) -> float:
         """Return one: steps may have any length."""
         return 1.0
 
-    def each(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
+    def parallel_for(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
         """Call function on each of items, in the objective's threads."""
         for _ in map_in_order(self._pool, self._n_threads, function, items):
             pass

@@ -1,7 +1,7 @@
 """Approximate inverses of the Hessian that act within each class.
 
 What lives here: three kinds, the choice among them by memory, and the inversion of blocks. What doesn't: the curvature they
-are made of (``Objective``), and the algorithm that they speed up.
+are made of (``LinearObjective``), and the algorithm that they speed up.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from .linear import Objective
+from .linear import LinearObjective
 
 Vector = NDArray[np.float64]
 
@@ -21,8 +21,8 @@ class Preconditioner:
     r"""The inverse of the Hessian's class blocks at a point, projected: Q H⁻¹ Q.
 
     Q subtracts the mean over the classes: a softmax does not feel a vector added to every class's coefficients, and without Q
-    steps would drift along such vectors, where only the penalty pulls back. Columns outside the head of sparse rows enter by
-    the diagonal of the Hessian.
+    steps would drift along such vectors, where only the penalty pulls back. Columns of sparse rows other than the
+    block columns enter by the diagonal of the Hessian.
 
     * Blocks of all classes where they fit in max_bytes and the rows are many enough to be worth it. At zero coefficients one
       serves all: the classes are alike.
@@ -33,7 +33,7 @@ class Preconditioner:
 
     Parameters
     ----------
-    objective : Objective
+    objective : LinearObjective
     params : ndarray of shape (n_params,)
     max_bytes : int
         Most memory for matrices.
@@ -46,43 +46,43 @@ class Preconditioner:
         Whether making it anew costs many passes over X.
     """
 
-    def __init__(self, objective: Objective, params: Vector, *, max_bytes: int, n_made: int = 0) -> None:
+    def __init__(self, objective: LinearObjective, params: Vector, *, max_bytes: int, n_made: int = 0) -> None:
         self._objective = objective
-        matrix = 8 * objective.head_width**2
+        matrix = 8 * objective.block_size**2
         self._inverse: NDArray[np.float64] | None = None
         self._basis: NDArray[np.float64] | None = None
         self._diagonal: Vector | None = None
         # With fewer rows than columns matrices cost more than many passes; with more coefficients than several times the
         # rows, the blocks of all classes do.
-        long = objective.n_rows + 1 >= objective.head_width
+        long = objective.n_rows + 1 >= objective.block_size
         worth_it = objective.n_params <= 4 * objective.n_rows or matrix * objective.n_logits <= SMALL_BYTES
         all_fit = long and worth_it and matrix * objective.n_logits <= max_bytes
         basis_fits = long and 2 * matrix <= max_bytes
-        self.is_costly = all_fit and objective.head_is_all and objective.head_width >= 128
+        self.is_costly = all_fit and objective.covers_all_columns and objective.block_size >= 128
         if all_fit:
             stride = max(objective.stride >> max(n_made - 1, 0), 1)
             self._inverse = objective.class_blocks(params, shared=not params.any(), stride=stride)
-            objective.each(invert, list(self._inverse))
+            objective.parallel_for(invert, list(self._inverse))
         elif basis_fits:
             self._basis = eigenbasis(objective.class_blocks(params, shared=True)[0])
             self._spectra = positive(objective.class_diagonals(params, self._basis))
-        if not objective.head_is_all or not (all_fit or basis_fits):
+        if not objective.covers_all_columns or not (all_fit or basis_fits):
             self._diagonal = 1 / positive(objective.hessian_diagonal(params))
 
     def __call__(self, vector: Vector) -> Vector:
         """Return the preconditioned vector, a new array."""
         if self._diagonal is None:
             product = np.empty_like(vector)
-            rows = self._solve(self._centred(self._objective.head(vector)))
-            self._objective.set_head(product, self._centred(rows))
+            rows = self._solve(self._centred(self._objective.gather_blocks(vector)))
+            self._objective.scatter_blocks(product, self._centred(rows))
             return product
         vector = vector.copy()
-        self._objective.centre(vector)
-        rows = self._solve(self._objective.head(vector))
+        self._objective.project_out_shift(vector)
+        rows = self._solve(self._objective.gather_blocks(vector))
         vector *= self._diagonal
         if self._inverse is not None or self._basis is not None:
-            self._objective.set_head(vector, rows)
-        self._objective.centre(vector)
+            self._objective.scatter_blocks(vector, rows)
+        self._objective.project_out_shift(vector)
         return vector
 
     def _centred(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -39,7 +39,7 @@ MAX_MATRIX_BYTES = 2**28
 
 
 def choose_solver(
-    n_stored: int, n_rows: int, n_features: int, n_logits: int, *, has_hessian: bool = True, curved: bool = True
+    n_stored: int, n_rows: int, n_features: int, n_logits: int, *, has_hessian: bool = True, strictly_convex: bool = True
 ) -> Solver:
     """Return the solver that ``"auto"`` stands for: the one that should cost the fewest operations.
 
@@ -48,7 +48,7 @@ def choose_solver(
     n_stored : int
         Numbers stored in X.
     n_rows, n_features, n_logits : int
-    has_hessian, curved : bool, default=True
+    has_hessian, strictly_convex : bool, default=True
         Whether the loss has second derivatives, and whether they vanish nowhere.
 
     Returns
@@ -72,7 +72,9 @@ def choose_solver(
     refresh = n_rows * width**2 * min(n_logits, 2) + n_logits * width**3
     block = BLOCK_ITERATIONS * (BLOCK_OVERHEAD + PASS_COST * 4 * n_stored * n_logits) + BLOCK_REFRESHES * refresh
     return (
-        NewtonCholesky() if has_hessian and curved and newton <= block and 8 * n_params**2 <= MAX_MATRIX_BYTES else BlockLBFGS()
+        NewtonCholesky()
+        if has_hessian and strictly_convex and newton <= block and 8 * n_params**2 <= MAX_MATRIX_BYTES
+        else BlockLBFGS()
     )
 
 

@@ -1,6 +1,6 @@
 """The contract between an objective and what lowers it.
 
-What lives here: ``Solver``, its ``Solution``, the ``Iteration`` records of its history and the ``Trace`` that collects them.
+What lives here: ``Solver``, its ``Solution``, the ``Iteration`` records of its history and the ``History`` that collects them.
 What doesn't: any algorithm. A solver sees the objective's public methods and nothing of the data.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._params import ParamsMixin
-from ..objectives.linear import Objective
+from ..objectives.linear import LinearObjective
 
 
 class Iteration(NamedTuple):
@@ -94,18 +94,18 @@ class Solution:
         )
 
 
-class Trace:
+class History:
     """Collects the history of one solve and asks the callback whether to go on.
 
     Attributes
     ----------
-    history : list of Iteration
+    iterations : list of Iteration
     stopped : bool
         Whether the callback asked to stop.
     """
 
-    def __init__(self, callback: Callback | None, objective: Objective) -> None:
-        self.history: list[Iteration] = []
+    def __init__(self, callback: Callback | None, objective: LinearObjective) -> None:
+        self.iterations: list[Iteration] = []
         self.stopped = False
         self._callback = callback
         self._objective = objective
@@ -127,7 +127,7 @@ class Trace:
         """Add an iteration; return whether to stop."""
         gradient_norm = np.nan if gradient is None else self._objective.gradient_norm(gradient)
         iteration = Iteration(value, gradient_norm, self.seconds, learning_rate)
-        self.history.append(iteration)
+        self.iterations.append(iteration)
         if self._callback is not None:
             self.stopped = bool(self._callback(params, iteration))
         return self.stopped
@@ -137,29 +137,29 @@ class Trace:
     ) -> Solution:
         """Return the solution at the point reached."""
         if self.stopped and not converged:
-            message = f"stopped by a callback after {len(self.history)} iterations"
+            message = f"stopped by a callback after {len(self.iterations)} iterations"
         return Solution(
             params=params,
             value=value,
             gradient_norm=self._objective.gradient_norm(gradient),
-            n_iter=len(self.history),
+            n_iter=len(self.iterations),
             converged=converged,
             message=message,
-            history=tuple(self.history),
+            history=tuple(self.iterations),
         )
 
 
 class Solver(ParamsMixin, ABC):
     """Contract of every solver: hyperparameters and ``solve``; it reports iterations and never prints."""
 
-    def start(self, objective: Objective) -> NDArray[np.float64]:
+    def start(self, objective: LinearObjective) -> NDArray[np.float64]:
         """Return where to start if nothing is known: zeros, unless the solver draws it."""
         return np.zeros(objective.n_params)
 
     @abstractmethod
     def solve(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         start: NDArray[np.float64],
         *,
         tol: Any,
@@ -170,7 +170,7 @@ class Solver(ParamsMixin, ABC):
 
         Parameters
         ----------
-        objective : Objective
+        objective : LinearObjective
         start : ndarray of shape (n_params,), float64
             Not modified.
         tol : float
@@ -191,15 +191,15 @@ class Solver(ParamsMixin, ABC):
         """
 
 
-def centred(objective: Objective, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+def without_shift(objective: LinearObjective, vector: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return vector less its mean over the classes, which no step would change: the loss is the same, the penalty lower."""
     vector = vector.copy()
-    objective.centre(vector)
+    objective.project_out_shift(vector)
     return vector
 
 
-def rounding_seen(
-    objective: Objective, value: float, new_value: float, gradient: NDArray[np.float64], step: NDArray[np.float64]
+def observed_noise(
+    objective: LinearObjective, value: float, new_value: float, gradient: NDArray[np.float64], step: NDArray[np.float64]
 ) -> float:
     """Return how much of the change of value along step, which ended at gradient, can only be rounding.
 
@@ -212,7 +212,7 @@ def rounding_seen(
 
 
 def line_search(
-    objective: Objective,
+    objective: LinearObjective,
     params: NDArray[np.float64],
     value: float,
     direction: NDArray[np.float64],
@@ -227,7 +227,7 @@ def line_search(
     Where the promise is below the rounding error of the value, not to rise beyond that error is enough, or that the slope at
     the end still falls by 1e-4 of that at the start, if the objective is convex, and so has fallen by as much.
     """
-    rounding = objective.rounding(value)
+    rounding = objective.value_noise(value)
     step = 1.0
     for _ in range(max_trials):
         point = params + step * direction

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objectives.linear import Objective
+from ..objectives.linear import LinearObjective
 from ..objectives.preconditioner import Preconditioner
-from ._base import centred
+from ._base import without_shift
 from ._proof import MAX_BYTES
 
 Vector = NDArray[np.float64]
@@ -58,12 +58,12 @@ class Distance(NamedTuple):
         return f"where {MAX_PRODUCTS} Hessian products do not tell how far the optimum is"
 
 
-def distance(objective: Objective, params: Vector, gradient: Vector) -> Distance | None:
+def distance(objective: LinearObjective, params: Vector, gradient: Vector) -> Distance | None:
     """Return how far params, of that gradient, are from the optimum; None for a loss without a Hessian.
 
     Parameters
     ----------
-    objective : Objective
+    objective : LinearObjective
     params, gradient : ndarray of shape (n_params,), float64
     """
     if not objective.has_hessian:
@@ -71,11 +71,11 @@ def distance(objective: Objective, params: Vector, gradient: Vector) -> Distance
     scale = objective.hessian_diagonal(np.zeros_like(params))
     scale[(scale <= 0) | ~np.isfinite(scale)] = 1
     step, nats = np.zeros_like(gradient), 0.0
-    residual = -centred(objective, gradient)
+    residual = -without_shift(objective, gradient)
     search = residual / scale
     squared = float(residual @ search)
     # What is left of the system is less than squared / (2 · the least curvature by scale), of which the penalty is a part.
-    enough = NATS / 50 * objective.decay / float(np.max(scale))
+    enough = NATS / 50 * objective.l2_strength / float(np.max(scale))
     bound = max(RESIDUAL**2 * squared, enough)
     solved = squared <= bound
     for n_products in range(MAX_PRODUCTS):
@@ -100,5 +100,5 @@ def distance(objective: Objective, params: Vector, gradient: Vector) -> Distance
     promised = 0.5 * float(gradient @ Preconditioner(objective, params, max_bytes=MAX_BYTES)(gradient))
     if promised > NATS:
         return Distance(promised, np.nan, solved=False)
-    objective.centre(step)
+    objective.project_out_shift(step)
     return Distance(nats, objective.change_of_proba(params, step), solved)

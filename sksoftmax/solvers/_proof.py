@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objectives.linear import Objective
+from ..objectives.linear import LinearObjective
 from ..objectives.preconditioner import Preconditioner
 
 MAX_BYTES = 2**29
@@ -23,7 +23,7 @@ class Proof:
 
     Parameters
     ----------
-    objective : Objective
+    objective : LinearObjective
     tol : float
         What is left may be ``tol`` of the objective by the bound, or ``tol / 5000`` nats by the estimate, which may be too low.
 
@@ -33,7 +33,7 @@ class Proof:
         What was found to be left at the last point asked for, in nats; inf if nothing is known.
     """
 
-    def __init__(self, objective: Objective, tol: float) -> None:
+    def __init__(self, objective: LinearObjective, tol: float) -> None:
         self._objective, self._tol = objective, tol
         self.left = np.inf
 
@@ -43,11 +43,11 @@ class Proof:
             return False
         gap = self._objective.duality_gap(params)
         self.left = gap
-        if gap <= max(self._tol * abs(value), self._objective.rounding(value)):
+        if gap <= max(self._tol * abs(value), self._objective.value_noise(value)):
             return True
         if not np.any(gradient):
             return True
         product = Preconditioner(self._objective, params, max_bytes=MAX_BYTES)(gradient)
         promised = 0.5 * float(gradient @ product)
         self.left = promised
-        return promised <= max(self._tol / 5000, self._objective.rounding(value) / 8)
+        return promised <= max(self._tol / 5000, self._objective.value_noise(value) / 8)

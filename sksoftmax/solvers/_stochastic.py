@@ -14,9 +14,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.rows import Descent
-from ..objectives.linear import Objective
-from ._base import Callback, Solution, Solver, Trace
+from ..data.rows import MinibatchPlan
+from ..objectives.linear import LinearObjective
+from ._base import Callback, History, Solution, Solver
 from ._distance import Distance, distance
 from .schedules import SCHEDULES, Schedule
 
@@ -61,7 +61,7 @@ class State:
         return self.params, self.first, self.second, self.mean
 
     @property
-    def reached(self) -> Vector:
+    def averaged_params(self) -> Vector:
         """The parameters to predict with: the mean if there is one."""
         return self.mean if len(self.mean) else self.params
 
@@ -123,7 +123,7 @@ class StochasticSolver(Solver):
 
     # -- passes ----------------------------------------------------------------------------------------------------
 
-    def start(self, objective: Objective) -> Vector:
+    def start(self, objective: LinearObjective) -> Vector:
         self.check()
         return objective.random_start(self.init_scale) if self.init_scale > 0 else np.zeros(objective.n_params)
 
@@ -142,16 +142,18 @@ class StochasticSolver(Solver):
         mean = (state.mean if len(state.mean) else state.params.copy()) if self.average else _empty()
         return replace(state, first=first, second=second, mean=mean)
 
-    def advance(self, objective: Objective, state: State, *, n_epochs: int | None = None, importance: float = 1.0) -> float:
+    def advance(
+        self, objective: LinearObjective, state: State, *, n_epochs: int | None = None, loss_scale: float = 1.0
+    ) -> float:
         """Pass once over the objective's rows, changing state; return their mean loss as they were met.
 
         Parameters
         ----------
-        objective : Objective
+        objective : LinearObjective
         state : State
         n_epochs : int or None
             Of the whole fit, if known.
-        importance : float
+        loss_scale : float
             What the loss counts beside the penalty, as a multiple of the objective's: rows of a part of the data may weigh
             more or less than the others do.
 
@@ -160,7 +162,7 @@ class StochasticSolver(Solver):
         ValueError
             Steps so long that they ended at numbers that are not finite.
         """
-        order = objective.sample()
+        order = objective.shuffled_rows()
         batch_size = min(self.batch_size, len(order))
         sizes = np.full(-(-len(order) // batch_size), float(batch_size))
         sizes[-1] = len(order) - batch_size * (len(sizes) - 1)
@@ -169,12 +171,12 @@ class StochasticSolver(Solver):
         rates = self.learning_rate * schedule.factors(state.n_steps, epochs, n_epochs)
         # A step against the penalty alone, taken implicitly: a multiplication that no rate makes unstable.
         shrinks = self.decoupled or not any(self._moments)
-        shrink = 1 / (1 + rates * objective.decay) if shrinks else np.ones(len(rates))
+        shrink = 1 / (1 + rates * objective.l2_strength) if shrinks else np.ones(len(rates))
         share = (1 + AVERAGING) / (state.n_steps + 1 + np.arange(len(rates)) + AVERAGING)
-        steps = np.column_stack([*self._rates(rates, state.n_steps), shrink, share, importance * len(order) / sizes])
-        settings = np.array([*self._settings, 0.0 if shrinks else objective.decay])
-        descent = Descent(objective.n_logits, batch_size, self.rule, settings, steps, state.vectors)
-        loss = objective.descend(order, descent)
+        steps = np.column_stack([*self._rates(rates, state.n_steps), shrink, share, loss_scale * len(order) / sizes])
+        settings = np.array([*self._settings, 0.0 if shrinks else objective.l2_strength])
+        plan = MinibatchPlan(objective.n_logits, batch_size, self.rule, settings, steps, state.vectors)
+        loss = objective.sgd_epoch(order, plan)
         state.n_steps += len(steps)
         state.n_epochs += 1
         state.rate = float(rates[-1])
@@ -187,7 +189,7 @@ class StochasticSolver(Solver):
 
     def solve(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         start: Vector,
         *,
         tol: float | None,
@@ -195,7 +197,7 @@ class StochasticSolver(Solver):
         callback: Callback | None = None,
         n_iter_no_change: int = 5,
     ) -> Solution:
-        trace, state = Trace(callback, objective), self.begin(start)
+        history, state = History(callback, objective), self.begin(start)
         lowest, n_stalled, stalled = np.inf, 0, False
         for _ in range(max_iter):
             loss = self.advance(objective, state, n_epochs=max_iter)
@@ -203,22 +205,22 @@ class StochasticSolver(Solver):
             n_stalled = n_stalled + 1 if tol is not None and value > lowest - tol else 0
             lowest = min(lowest, value)
             stalled = n_stalled >= n_iter_no_change
-            if trace.record(state.reached.copy(), value, None, learning_rate=state.rate) or stalled:
+            if history.record(state.averaged_params.copy(), value, None, learning_rate=state.rate) or stalled:
                 break
-        value, gradient = objective.value_and_gradient(state.reached)
-        n_iter = len(trace.history)
-        if tol is None or trace.stopped:
+        value, gradient = objective.value_and_gradient(state.averaged_params)
+        n_iter = len(history.iterations)
+        if tol is None or history.stopped:
             message = f"{self.name} made {n_iter} iterations, as many as asked for"
-            return trace.solution(state.reached, value, gradient, converged=False, message=message)
+            return history.solution(state.averaged_params, value, gradient, converged=False, message=message)
         # A loss that has stopped falling is no optimum: steps may be too long to come nearer, or too short to be seen.
-        left = distance(objective, state.reached, gradient)
+        left = distance(objective, state.averaged_params, gradient)
         converged = left is not None and left.near
         reason = f", as the loss of none of the last {n_iter_no_change} epochs was lower by {tol:.3g} than the lowest before"
         ended = f"{self.name} {'converged' if converged else 'failed to converge'} after {n_iter} iterations"
         message = ended + (reason if stalled else "") + ("" if converged else self._far(objective, start, value, left))
-        return trace.solution(state.reached, value, gradient, converged=converged, message=message)
+        return history.solution(state.averaged_params, value, gradient, converged=converged, message=message)
 
-    def _far(self, objective: Objective, start: Vector, value: float, left: Distance | None) -> str:
+    def _far(self, objective: LinearObjective, start: Vector, value: float, left: Distance | None) -> str:
         """Return what a message says of a point that is not the optimum."""
         at_start = objective.value_and_gradient(start)[0]
         if value > at_start:

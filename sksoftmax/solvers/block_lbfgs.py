@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from ..objectives.linear import Objective
+from ..objectives.linear import LinearObjective
 from ..objectives.preconditioner import Preconditioner
-from ._base import Callback, Solution, Solver, Trace, centred, line_search
+from ._base import Callback, History, Solution, Solver, line_search, without_shift
 
 Vector = NDArray[np.float64]
 
@@ -64,23 +64,23 @@ class BlockLBFGS(Solver):
 
     def solve(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         start: Vector,
         *,
         tol: float,
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
-        trace = Trace(callback, objective)
-        params = centred(objective, start)
+        history = History(callback, objective)
+        params = without_shift(objective, start)
         value, gradient = objective.value_and_gradient(params)
-        pairs = Pairs(min(self.memory, max(MIN_PAIRS, PAIRS_BYTES // (3 * params.nbytes))), len(params))
+        pairs = LBFGSMemory(min(self.memory, max(MIN_PAIRS, PAIRS_BYTES // (3 * params.nbytes))), len(params))
         converged = objective.gradient_norm(gradient) == 0
         reason, refresh_at, n_made, promised = "", 0, 0, np.inf
         n_stalled, before_value = 0, np.inf
         precondition: Preconditioner | None = None
-        while not converged and len(trace.history) < max_iter and not trace.stopped:
-            if precondition is None or len(trace.history) >= refresh_at:
+        while not converged and len(history.iterations) < max_iter and not history.stopped:
+            if precondition is None or len(history.iterations) >= refresh_at:
                 precondition = None  # gives its memory back before the next one takes as much
                 precondition = Preconditioner(objective, params, max_bytes=self.max_bytes, n_made=n_made)
                 n_made += 1
@@ -93,12 +93,12 @@ class BlockLBFGS(Solver):
             if not objective.convex:
                 # Pairs from where it bends downwards may shorten steps beyond reason: the blocks alone must promise little too.
                 promised = max(promised, 0.5 * float(gradient @ preconditioned))
-                n_stalled = n_stalled + 1 if before_value - value <= objective.rounding(value) else 0
+                n_stalled = n_stalled + 1 if before_value - value <= objective.value_noise(value) else 0
             before_value = value
             # An eighth, as steps below the rounding of the value still lower the gradient.
             # Gradients are small near saddle points, too: it takes more to tell them from minima.
-            bound = tol if objective.convex or not trace.history else tol / 10
-            if promised <= objective.rounding(value) / 8 or (
+            bound = tol if objective.convex or not history.iterations else tol / 10
+            if promised <= objective.value_noise(value) / 8 or (
                 promised <= bound / SHARE and (objective.gradient_norm(gradient) <= bound or n_stalled >= MAX_STALLED)
             ):
                 converged = objective.smooth
@@ -116,12 +116,12 @@ class BlockLBFGS(Solver):
             curvature = float(step @ change)
             if curvature > np.finfo(np.float64).eps * (change @ change):
                 pairs.add(step, change, preconditioned - before[2])
-            trace.record(params, value, gradient)
+            history.record(params, value, gradient)
         if not converged and objective.gradient_norm(gradient) <= tol and np.isfinite(promised):
             reason = f" (the last step promised to lower the objective by {promised:.1g} nats, more than {tol / SHARE:.1g})"
         outcome = "converged" if converged else "failed to converge"
-        message = f"block-lbfgs {outcome} after {len(trace.history)} iterations{reason}"
-        return trace.solution(params, value, gradient, converged=converged, message=message)
+        message = f"block-lbfgs {outcome} after {len(history.iterations)} iterations{reason}"
+        return history.solution(params, value, gradient, converged=converged, message=message)
 
 
 def next_refresh(iteration: int, *, is_costly: bool) -> int:
@@ -131,7 +131,7 @@ def next_refresh(iteration: int, *, is_costly: bool) -> int:
     return 2 * iteration or 6
 
 
-class Pairs:
+class LBFGSMemory:
     """Steps s, gradient changes y and these preconditioned, Py, as rows of three matrices, and the products that L-BFGS needs.
 
     The newest pair takes the oldest one's row. The compact form of the inverse Hessian asks for a few products with whole

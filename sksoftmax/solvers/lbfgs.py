@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ..objectives.linear import Objective
-from ._base import Callback, Solution, Solver, Trace
+from ..objectives.linear import LinearObjective
+from ._base import Callback, History, Solution, Solver
 from ._proof import Proof
 
 
@@ -43,19 +43,19 @@ class LBFGS(Solver):
 
     def solve(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         start: NDArray[np.float64],
         *,
         tol: float,
         max_iter: int,
         callback: Callback | None = None,
     ) -> Solution:
-        trace, proof = Trace(callback, objective), Proof(objective, tol)
+        history, proof = History(callback, objective), Proof(objective, tol)
         # Popped when SciPy asks for it: a vector of many features times classes is not kept.
         first = [objective.value_and_gradient(start)]
         if objective.gradient_norm(first[0][1]) <= tol and proof.holds(start, *first[0]):
             message = "lbfgs converged after 0 iterations"
-            return trace.solution(start.copy(), *first[0], converged=True, message=message)
+            return history.solution(start.copy(), *first[0], converged=True, message=message)
         # SciPy tells its callback no gradient; the last point evaluated is the one it accepted.
         latest: list[NDArray[np.float64]] = []
         converged, check_at = False, 0
@@ -68,8 +68,8 @@ class LBFGS(Solver):
         def report(intermediate_result) -> None:  # type: ignore[no-untyped-def]  # SciPy looks for this very name
             nonlocal converged, check_at
             params, value, gradient = np.array(intermediate_result.x), float(intermediate_result.fun), latest[0]
-            stopped = trace.record(params, value, gradient)
-            n_iter = len(trace.history)
+            stopped = history.record(params, value, gradient)
+            n_iter = len(history.iterations)
             if objective.gradient_norm(gradient) <= tol and (n_iter >= min(check_at, max_iter) or stopped):
                 # What is asked costs several passes: the more iterations were made, the more rarely.
                 converged, check_at = proof.holds(params, value, gradient), n_iter + max(1, n_iter // 8)
@@ -92,19 +92,19 @@ class LBFGS(Solver):
             },
         )
         # SciPy takes one step even of none allowed; it is reported, not counted, as in LogisticRegression.
-        n_iter = min(len(trace.history), max_iter)
+        n_iter = min(len(history.iterations), max_iter)
         value, small = float(result.fun), objective.gradient_norm(result.jac) <= tol
-        stalled = result.status != 1 and not trace.stopped and not converged
+        stalled = result.status != 1 and not history.stopped and not converged
         if stalled:
             # No lower point was found. It is the optimum if there can be none: if the decrease that the approximate inverse
             # Hessian promises is within the rounding error of the objective.
             promised = 0.5 * float(result.jac @ result.hess_inv.matvec(result.jac))
-            converged = proof.holds(result.x, value, result.jac) or (small and promised <= objective.rounding(value))
+            converged = proof.holds(result.x, value, result.jac) or (small and promised <= objective.value_noise(value))
         outcome = "converged" if converged else "failed to converge"
         reason = " (it found no lower point at this precision)" if stalled else ""
         if small:
             reason = f" (the gradient is small, but the objective may be {proof.left:.1g} nats above its minimum)"
         reason = "" if converged else reason
         message = f"lbfgs {outcome} after {n_iter} iterations{reason}"
-        solution = trace.solution(result.x, value, result.jac, converged=converged, message=message)
+        solution = history.solution(result.x, value, result.jac, converged=converged, message=message)
         return replace(solution, n_iter=n_iter)

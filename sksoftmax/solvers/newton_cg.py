@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objectives.linear import Objective
-from ._base import Callback, Solution, Solver, Trace, centred, line_search, rounding_seen
+from ..objectives.linear import LinearObjective
+from ._base import Callback, History, Solution, Solver, line_search, observed_noise, without_shift
 from ._proof import Proof
 
 # Relative residual of a Newton step whose promise is taken for what is left to the optimum: the promise is then known to
@@ -43,7 +43,7 @@ class NewtonCG(Solver):
 
     def solve(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         start: NDArray[np.float64],
         *,
         tol: float,
@@ -51,9 +51,9 @@ class NewtonCG(Solver):
         callback: Callback | None = None,
     ) -> Solution:
         objective.require_hessian()
-        trace = Trace(callback, objective)
+        history = History(callback, objective)
         proof = Proof(objective, tol)
-        params = centred(objective, start)
+        params = without_shift(objective, start)
         value, gradient = objective.value_and_gradient(params)
         converged = objective.gradient_norm(gradient) == 0
         reason, near_rounding = "", False
@@ -61,28 +61,28 @@ class NewtonCG(Solver):
         # Where all classes are equally likely, and so the same for each: what is orthogonal to their shifts remains so.
         scale = objective.hessian_diagonal(np.zeros_like(params))
         scale[(scale <= 0) | ~np.isfinite(scale)] = 1
-        while not converged and not trace.stopped:
+        while not converged and not history.stopped:
             near = near_rounding or objective.gradient_norm(gradient) <= tol
-            may_step = len(trace.history) < max_iter
+            may_step = len(history.iterations) < max_iter
             if not may_step and not near:
                 break
             direction, solved = self._newton_direction(objective, params, gradient, scale, exactly=near)
             slope = float(gradient @ direction)
             gap = -slope / 2
-            rounding = objective.rounding(value)
+            rounding = objective.value_noise(value)
             small = objective.gradient_norm(gradient) <= tol
             if near and solved and (gap <= rounding or (gap <= tol / 100 and small)):
                 # Where second derivatives may vanish, the next step may promise more than this one.
-                converged = objective.curved or proof.holds(params, value, gradient)
+                converged = objective.strictly_convex or proof.holds(params, value, gradient)
             elif small and not solved:
                 converged = proof.holds(params, value, gradient)
             if converged:
-                if may_step and solved and trace.history:
+                if may_step and solved and history.iterations:
                     # Solved for already: it brings fits that rounding has parted nearer to each other and to the optimum.
                     last = line_search(objective, params, value, direction, slope)
                     if last is not None and last[1] <= value + rounding:
                         params, value, gradient = last
-                        trace.record(params, value, gradient)
+                        history.record(params, value, gradient)
                 break
             if not may_step:
                 if objective.gradient_norm(gradient) <= tol:
@@ -94,32 +94,32 @@ class NewtonCG(Solver):
                 converged = proof.holds(params, value, gradient)
                 reason = "" if converged else " (the line search found no lower point)"
                 break
-            rounding = max(rounding, rounding_seen(objective, value, found[1], found[2], found[0] - params))
+            rounding = max(rounding, observed_noise(objective, value, found[1], found[2], found[0] - params))
             params, value, gradient = found
-            trace.record(params, value, gradient)
+            history.record(params, value, gradient)
             if gap <= rounding and near:
-                converged = (solved and objective.curved) or proof.holds(params, value, gradient)
+                converged = (solved and objective.strictly_convex) or proof.holds(params, value, gradient)
                 reason = "" if converged else unsolved
                 break
             near_rounding = gap <= rounding
         outcome = "converged" if converged else "failed to converge"
-        message = f"newton-cg {outcome} after {len(trace.history)} iterations{reason}"
-        return trace.solution(params, value, gradient, converged=converged, message=message)
+        message = f"newton-cg {outcome} after {len(history.iterations)} iterations{reason}"
+        return history.solution(params, value, gradient, converged=converged, message=message)
 
     def _newton_direction(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         params: NDArray[np.float64],
         gradient: NDArray[np.float64],
         scale: NDArray[np.float64],
         *,
         exactly: bool,
     ) -> tuple[NDArray[np.float64], bool]:
-        """Return a step of descent, and whether it solves the Newton system as asked."""
+        """Return a step of plan, and whether it solves the Newton system as asked."""
         direction = np.zeros_like(gradient)
         # Along shifts of all classes there is no curvature but the penalty's, lost beside that of large columns: what rounding
         # leaves there must neither be solved for nor gather in the step.
-        residual = -centred(objective, gradient)
+        residual = -without_shift(objective, gradient)
         search = residual / scale
         squared = float(residual @ search)
         bound = (EXACT**2 if exactly else min(0.25, np.sqrt(squared))) * squared
@@ -141,5 +141,5 @@ class NewtonCG(Solver):
             if squared <= enough or (solved and n_inner >= last):
                 break
             search = product + (squared / previous) * search
-        objective.centre(direction)
+        objective.project_out_shift(direction)
         return (direction, solved) if direction.any() else (-gradient / scale, False)

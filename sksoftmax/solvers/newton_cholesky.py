@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from ..objectives.linear import Objective
-from ._base import Callback, Iteration, Solution, Solver, Trace, centred, line_search, rounding_seen
+from ..objectives.linear import LinearObjective
+from ._base import Callback, History, Iteration, Solution, Solver, line_search, observed_noise, without_shift
 from ._proof import Proof
 from .lbfgs import LBFGS
 
@@ -42,7 +42,7 @@ class NewtonCholesky(Solver):
 
     def solve(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         start: NDArray[np.float64],
         *,
         tol: float,
@@ -50,38 +50,38 @@ class NewtonCholesky(Solver):
         callback: Callback | None = None,
     ) -> Solution:
         objective.require_hessian()
-        trace = Trace(callback, objective)
+        history = History(callback, objective)
         n_bytes = 2 * 8 * objective.n_params**2
         if n_bytes > min(self.max_bytes, memory_bytes()):
             reason = f"would need {n_bytes / 1e9:.2g} GB for the Hessian and its factor"
-            return fall_back(reason, objective, start, trace, tol=tol, max_iter=max_iter, callback=callback)
+            return fall_back(reason, objective, start, history, tol=tol, max_iter=max_iter, callback=callback)
         proof = Proof(objective, tol)
-        params = centred(objective, start)
+        params = without_shift(objective, start)
         value, gradient = objective.value_and_gradient(params)
         converged = objective.gradient_norm(gradient) == 0
         reason, gap = "", np.inf
-        while not converged and not trace.stopped:
-            may_step = len(trace.history) < max_iter
-            if not may_step and (trace.history or objective.gradient_norm(gradient) > tol):
+        while not converged and not history.stopped:
+            may_step = len(history.iterations) < max_iter
+            if not may_step and (history.iterations or objective.gradient_norm(gradient) > tol):
                 break
             direction = newton_direction(objective, params, gradient)
             if direction is None:
                 # The iteration that failed counts.
-                left = max(max_iter - len(trace.history) - 1, 0)
+                left = max(max_iter - len(history.iterations) - 1, 0)
                 reason = "met a singular Hessian"
-                return fall_back(reason, objective, params, trace, tol=tol, max_iter=left, callback=callback)
+                return fall_back(reason, objective, params, history, tol=tol, max_iter=left, callback=callback)
             slope = float(gradient @ direction)
             gap = -slope / 2  # to the optimum of the quadratic model
-            rounding = objective.rounding(value)
+            rounding = objective.value_noise(value)
             found = line_search(objective, params, value, direction, slope) if may_step else None
             if found is not None:
-                rounding = max(rounding, rounding_seen(objective, value, found[1], found[2], found[0] - params))
+                rounding = max(rounding, observed_noise(objective, value, found[1], found[2], found[0] - params))
                 params, value, gradient = found
-                trace.record(params, value, gradient)
+                history.record(params, value, gradient)
             converged = gap <= rounding or (gap <= tol / 100 and objective.gradient_norm(gradient) <= tol)
             ends = found is None or gap <= rounding
             # Where second derivatives may vanish, the next step may promise more than the last one.
-            if (converged and not objective.curved) or (ends and not converged):
+            if (converged and not objective.strictly_convex) or (ends and not converged):
                 converged = proof.holds(params, value, gradient)
             if ends and not converged:
                 reason = " (the line search found no lower point)" if may_step else ""
@@ -89,22 +89,22 @@ class NewtonCholesky(Solver):
         if not converged and objective.gradient_norm(gradient) <= tol:
             reason = f" (the Newton step promised to lower the objective by {gap:.1g} nats, more than {tol / 100:.1g})"
         outcome = "converged" if converged else "did not converge"
-        message = f"newton-cholesky: Newton solver {outcome} after {len(trace.history)} iterations{reason}"
-        return trace.solution(params, value, gradient, converged=converged, message=message)
+        message = f"newton-cholesky: Newton solver {outcome} after {len(history.iterations)} iterations{reason}"
+        return history.solution(params, value, gradient, converged=converged, message=message)
 
 
 def fall_back(
     reason: str,
-    objective: Objective,
+    objective: LinearObjective,
     params: NDArray[np.float64],
-    trace: Trace,
+    history: History,
     *,
     tol: float,
     max_iter: int,
     callback: Callback | None,
 ) -> Solution:
     """Hand over to L-BFGS, with max_iter iterations left; the history's seconds go on."""
-    done, spent = tuple(trace.history), trace.seconds
+    done, spent = tuple(history.iterations), history.seconds
 
     def later(iteration: Iteration) -> Iteration:
         return iteration._replace(seconds=spent + iteration.seconds)
@@ -114,8 +114,8 @@ def fall_back(
 
     solution = LBFGS().solve(objective, params, tol=tol, max_iter=max_iter, callback=report)
     message = f"newton-cholesky {reason} and fell back: {solution.message}"
-    history = done + tuple(map(later, solution.history))
-    return replace(solution, n_iter=solution.n_iter + len(done), history=history, message=message)
+    whole = done + tuple(map(later, solution.history))
+    return replace(solution, n_iter=solution.n_iter + len(done), history=whole, message=message)
 
 
 def memory_bytes() -> float:
@@ -127,11 +127,11 @@ def memory_bytes() -> float:
 
 
 def newton_direction(
-    objective: Objective, params: NDArray[np.float64], gradient: NDArray[np.float64]
+    objective: LinearObjective, params: NDArray[np.float64], gradient: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """Return the Newton step at params, or None where the Hessian is singular to working precision."""
     hessian = objective.hessian(params)
-    objective.fix_gauge(hessian)
+    objective.regularise_null_space(hessian)
     diagonal = hessian.diagonal().copy()
     # A parameter without curvature (a column of zeros, unpenalised) has no gradient either: it stays where it is.
     scale = np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1)), 1)

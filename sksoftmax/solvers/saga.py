@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.rows import SAGAMemory
-from ..objectives.linear import Objective
-from ._base import Callback, Solution, Solver, Trace
+from ..objectives.linear import LinearObjective
+from ._base import Callback, History, Solution, Solver
 from ._distance import distance
 
 
@@ -58,7 +58,7 @@ class SAGA(Solver):
 
     def solve(
         self,
-        objective: Objective,
+        objective: LinearObjective,
         start: NDArray[np.float64],
         *,
         tol: float | None,
@@ -66,50 +66,52 @@ class SAGA(Solver):
         callback: Callback | None = None,
     ) -> Solution:
         rate = self._rate(objective)
-        trace, params = Trace(callback, objective), start.copy()
+        history, params = History(callback, objective), start.copy()
         memory = SAGAMemory(
             params, np.zeros((objective.n_rows, objective.n_logits)), np.zeros(objective.n_coef + objective.n_logits), 0
         )
         converged, look_at = False, tol
         for _ in range(max_iter):
-            order = objective.sample()
-            loss = objective.saga(order, rate, memory)
+            order = objective.shuffled_rows()
+            loss = objective.saga_epoch(order, rate, memory)
             memory = memory._replace(n_seen=len(order))
             if not (np.isfinite(loss) and np.all(np.isfinite(params))):
                 raise ValueError(f"saga diverged: parameters are no longer finite. Lower learning_rate={rate:.3g}.")
             # The table's gradient is about that of the objective; it says when to look.
             gradient = memory.sums[: objective.n_params].copy()
-            gradient[: objective.n_coef] += objective.decay * params[: objective.n_coef]
-            stopped = trace.record(params.copy(), loss + objective.penalty_value(params), gradient, learning_rate=rate)
+            gradient[: objective.n_coef] += objective.l2_strength * params[: objective.n_coef]
+            stopped = history.record(params.copy(), loss + objective.penalty_value(params), gradient, learning_rate=rate)
             if look_at is not None and objective.gradient_norm(gradient) <= look_at:
                 look_at /= 2  # a look is as dear as some epochs
                 converged = self._converged(objective, params, objective.value_and_gradient(params)[1], tol)
             if stopped or converged:
                 break
         value, gradient = objective.value_and_gradient(params)
-        n_iter = len(trace.history)
+        n_iter = len(history.iterations)
         converged = converged or (n_iter == 0 and self._converged(objective, params, gradient, tol))
         message = f"saga {'converged' if converged else 'failed to converge'} after {n_iter} iterations"
         if tol is None:
             message = f"saga made {n_iter} iterations, as many as asked for"
-        elif not converged and not trace.stopped:
+        elif not converged and not history.stopped:
             left = distance(objective, params, gradient)
             message += "" if left is None or left.near or left.nats >= value else f", {left}"
-        return trace.solution(params, value, gradient, converged=converged, message=message)
+        return history.solution(params, value, gradient, converged=converged, message=message)
 
-    def _converged(self, objective: Objective, params: NDArray[np.float64], gradient: NDArray[np.float64], tol: Any) -> bool:
+    def _converged(
+        self, objective: LinearObjective, params: NDArray[np.float64], gradient: NDArray[np.float64], tol: Any
+    ) -> bool:
         """Return whether params are the optimum: by the gradient, and by the Newton step where there is one."""
         if tol is None or objective.gradient_norm(gradient) > tol:
             return False
         left = distance(objective, params, gradient)
         return left is not None and left.near
 
-    def _rate(self, objective: Objective) -> float:
+    def _rate(self, objective: LinearObjective) -> float:
         if self.learning_rate is not None:
             if not 0 < self.learning_rate < np.inf:
                 raise ValueError(f"SAGA: learning_rate must be positive or None, got {self.learning_rate!r}.")
             return self.learning_rate
-        smoothness = objective.smoothness + objective.decay
-        if not np.isfinite(smoothness):
+        lipschitz_constant = objective.lipschitz_constant + objective.l2_strength
+        if not np.isfinite(lipschitz_constant):
             raise ValueError("SAGA knows no bound on the curvature of this loss: pass SAGA(learning_rate=...).")
-        return 1 / (2 * smoothness)
+        return 1 / (2 * lipschitz_constant)
