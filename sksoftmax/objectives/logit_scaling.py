@@ -3,7 +3,7 @@ r"""An objective whose every class has one column of its own: cross-entropy afte
 .. math:: F(v, b) = \sum_i w_i \, H\bigl(t_i, \mathrm{softmax}(v \circ z_i + b)\bigr) + P(v, b), \qquad \sum_i w_i = 1
 
 What lives here: this sum over row blocks with its derivatives, as solvers ask for them, for vector scaling (v has an entry a
-class) and for one v that all classes share. What doesn't: matrices, which are a ``LinearObjective`` on the logits' columns; what
+class) and for one v that all classes share. What doesn't: matrices, a ``LinearObjective`` on the logits' columns; what
 logits, prior and solver to take (``calibration``).
 
 Its 2K parameters would be K(K + 1) of a ``LinearObjective`` that has to keep all but these at zero: here a pass costs
