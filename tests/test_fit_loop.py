@@ -1,4 +1,4 @@
-"""Which iteration the fit loop takes for the best one, and when it stops a fit, by validation figures that are made up."""
+"""Which iteration the fit loop takes for the best one, and when it stops a fit, by validation scores that are made up."""
 
 from types import SimpleNamespace
 
@@ -43,8 +43,8 @@ def test_the_best_iteration_is_the_first_of_the_lowest_criterion(course, best, m
     X, labels, weight = make_problem(9, 2, 2)
     bound = CrossEntropy().bind(Targets(2, weight / weight.sum(), labels=labels.astype(np.int32)))
     objective = LinearObjective(as_rows(X), bound, L2(), 0.1, fit_intercept=True)
-    figures = iter([ValidationScores(float(each), 0.5) for each in course])
-    validation = SimpleNamespace(figures=lambda coef, intercept: next(figures))
+    scores = iter([ValidationScores(float(each), 0.5) for each in course])
+    validation = SimpleNamespace(evaluate=lambda coef, intercept: next(scores))
     loop = FitLoop(objective, validation, lambda *_: False, early_stopping=True, tol=0.0, n_iter_no_change=3)
     solution, _ = loop.solve(Scripted(), np.zeros(objective.n_params), max_iter=len(course) - 1)
     assert (loop.best.n_iter, solution.n_iter) == (best, made)

@@ -293,7 +293,7 @@ def test_objectives_know_whether_they_are_on_the_sphere(problem):
     with pytest.raises(TypeError, match="LinearObjective is not made for a loss with unit_norm=True"):
         LinearObjective(as_rows(X), bound, L2(), 0.0, fit_intercept=False)
     with pytest.raises(ValueError, match="take no steps from minibatches; use solver='block-lbfgs'"):
-        sphere_objective(X, y, CosineSoftmax(), np.asarray).sample()
+        sphere_objective(X, y, CosineSoftmax(), np.asarray).shuffled_rows()
 
 
 def test_cosine_softmax_does_not_feel_the_length_of_rows_nor_c(problem, rng):

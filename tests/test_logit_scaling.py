@@ -67,7 +67,7 @@ def test_it_is_the_dense_objective_restricted(n_classes, soft, shared):
     np.testing.assert_allclose(blocks[:, -1, -1], own[-n_classes:], atol=1e-14)
     if not shared:
         np.testing.assert_allclose(blocks[:, 0, 1], hessian[range(n_classes), range(n_classes, 2 * n_classes)], atol=1e-14)
-    rows = diagonal.head(direction)
+    rows = diagonal.gather_blocks(direction)
     changed = np.zeros_like(direction)
     diagonal.scatter_blocks(changed, rows)
     np.testing.assert_array_equal(changed[shared:], direction[shared:])
