@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"  # before the imports: the cache of compiled kernels is stamped by it
 
-from .calibration.classifier import CalibratedClassifier, TemperatureScalingCalibrator
+from .calibration.classifier import CalibratedClassifier
+from .calibration.temperature_classifier import TemperatureScalingCalibrator
 from .classifier import SoftmaxRegressionClassifier
 
 if TYPE_CHECKING:

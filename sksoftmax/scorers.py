@@ -23,7 +23,8 @@ from sklearn.utils.validation import _check_response_method, column_or_1d
 
 from .data.arrays import as_numpy
 from .metrics import METRICS
-from .metrics._inputs import encode, is_table
+from .metrics._inputs import is_table
+from .metrics._labels import encode
 
 __all__ = ["FLOOR", "SCORERS", "Scorer", "make_expected_cost", "make_scorer", "make_top_k_accuracy", "scorer_name"]
 

@@ -18,7 +18,7 @@ from sklearn.utils.fixes import parse_version
 from threadpoolctl import threadpool_limits
 
 from sksoftmax.calibration import EnsembleTemperatureScaling, TemperatureScaling
-from sksoftmax.calibration._base import BLOCK_ROWS
+from sksoftmax.calibration._inputs import BLOCK_ROWS
 from sksoftmax.calibration._likelihood import SAMPLE_ROWS, SAMPLE_STEP, SEGMENT_SIZE, fit_temperature
 from sksoftmax.calibration._mixing import mix_uniform
 from sksoftmax.losses import Targets

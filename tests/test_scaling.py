@@ -15,7 +15,7 @@ from sksoftmax.calibration import (
     TemperatureScaling,
     VectorScaling,
 )
-from sksoftmax.calibration.scaling import STRENGTHS
+from sksoftmax.calibration._scaling import STRENGTHS
 
 SCALING = [BiasCorrectedTemperatureScaling, VectorScaling, StructuredVectorScaling, StructuredMatrixScaling]
 SHAPES = ["multiple", "diagonal", "diagonal", "matrix"]

@@ -9,17 +9,14 @@ number.
 from ._base import Calibrator
 from .automatic import AutoCalibration, NoCalibration
 from .beta import BetaCalibration
+from .bias_scaling import BiasCorrectedTemperatureScaling
 from .dirichlet import DirichletCalibration
 from .ensemble import EnsembleTemperatureScaling
+from .matrix_scaling import StructuredMatrixScaling
 from .one_vs_rest import IsotonicCalibration, PlattScaling
 from .prior import PriorCorrection
-from .scaling import (
-    BiasCorrectedTemperatureScaling,
-    StructuredMatrixScaling,
-    StructuredVectorScaling,
-    VectorScaling,
-)
 from .temperature import TemperatureScaling
+from .vector_scaling import StructuredVectorScaling, VectorScaling
 
 CALIBRATORS: dict[str, type[Calibrator]] = {
     "auto": AutoCalibration,

@@ -1,7 +1,7 @@
 """The contract of every calibrator: a map from logits to logits, fitted on rows that the model was not fitted on.
 
-What lives here: ``Calibrator``: validation of logits, labels, weights and classes, and the public methods. What doesn't:
-methods of calibration (a file each), and models whose logits are calibrated (``classifier``).
+What lives here: ``Calibrator`` with its public methods. What doesn't: the checks of what it is given (``_inputs``), methods of
+calibration (a file each), and models whose logits are calibrated (``classifier``).
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimator.constraints import SortedStrOptions
-from ..data.arrays import as_floats, as_numpy, check_proba
-from ..data.targets import check_labels, check_proba_targets, check_sample_weight, is_proba, make_targets, unique_labels
+from ..data.arrays import as_numpy
+from ..data.targets import check_sample_weight, make_targets
 from ..kernels import rowwise as kernels
 from ..losses import Targets
+from ._inputs import check_logits, check_no_empty_row, check_true_class_is_finite, check_y
 from ._zeros import fill_zeros, logit_of_zero
 
-BLOCK_ROWS = 4096
 # The sum of the weights is clipped to between this and its inverse: strengths of penalties are divided by it.
 LEAST_TOTAL = 1e-100
 
@@ -109,16 +107,11 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         """
         logits, y, sample_weight = as_numpy(logits=logits, y=y, sample_weight=sample_weight)
         proba = self.input == "proba"
-        rows, n_columns, finite = _rows(logits, proba=proba)
+        rows, n_columns, finite = check_logits(logits, proba=proba)
         n_rows, n_classes = rows.shape
         if self.two_classes_only and n_classes != 2:
             raise ValueError(f"{type(self).__name__} is for two classes, got {n_classes} columns of {self.input}.")
-        if y is None:
-            raise ValueError("y is None; a calibrator needs the rows' classes, or class probabilities.")
-        if is_proba(y):
-            names, encoded = _soft_targets(y, n_rows, n_classes, classes)
-        else:
-            names, encoded = _label_targets(y, n_rows, n_classes, classes)
+        names, encoded = check_y(y, n_rows, n_classes, classes)
         weight = check_sample_weight(sample_weight, rows)
         targets, total_weight = make_targets(names, weight, None, **encoded)
         total_weight = min(max(total_weight, LEAST_TOTAL), 1 / LEAST_TOTAL)
@@ -127,7 +120,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
             log_zero = logit_of_zero(rows, targets.weight)
             rows = fill_zeros(rows, log_zero)
         elif not finite:
-            _check_true_class_is_finite(rows, targets)
+            check_true_class_is_finite(rows, targets)
         fitted = self._fit(rows, targets, total_weight)
         self.__dict__.update(classes_=names, n_features_in_=n_columns, log_zero_=log_zero, **fitted)
         return self
@@ -196,11 +189,11 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
     def _calibrated(self, logits: Any) -> NDArray:
         check_is_fitted(self)
         proba = self.input == "proba"
-        rows, _, finite = _rows(logits, proba=proba, n_classes=len(self.classes_))
+        rows, _, finite = check_logits(logits, proba=proba, n_classes=len(self.classes_))
         if proba:
             rows = fill_zeros(rows, self.log_zero_)
         elif not finite:
-            _check_no_empty_row(rows)
+            check_no_empty_row(rows)
         return self._transform(rows)
 
     def set_output(self, *, transform: Any = None) -> Calibrator:
@@ -213,136 +206,3 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         tags.target_tags.one_d_labels = True
         tags.input_tags.one_d_array = True
         return tags
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# logits
-
-
-def _rows(given: Any, *, proba: bool, n_classes: int | None = None) -> tuple[NDArray, int, bool]:
-    """Return logits of shape (n_rows, n_classes), how many columns were given, and whether all that was given is finite.
-
-    Probabilities of zero are logits of −inf.
-    """
-    name = "proba" if proba else "logits"
-    if sparse.issparse(given):
-        raise ValueError(f"{name} are sparse; pass a dense array.")
-    array = as_floats(given, name)
-    rows = np.ascontiguousarray(array)
-    if rows.ndim not in (1, 2) or 0 in rows.shape:
-        raise ValueError(f"{name} must be (n_samples, n_classes), or (n_samples,) for two classes, got shape {array.shape}.")
-    n_columns = 1 if rows.ndim == 1 else rows.shape[1]
-    if n_classes not in (None, max(n_columns, 2)):
-        raise ValueError(f"{name} must have {n_classes} columns, as many as there were classes in fit, got {n_columns}.")
-    finite = _check_finite(rows.reshape(len(rows), -1), name)
-    if n_columns == 1:
-        rows = _two_columns(rows.ravel(), proba=proba)
-    return (_log(rows) if proba else rows), n_columns, finite
-
-
-def _check_finite(rows: NDArray, name: str) -> bool:
-    """Return whether all numbers are finite; raise if one is NaN or +inf."""
-    with np.errstate(all="ignore"):
-        if np.isfinite(rows.sum()):  # one pass, no array
-            return True
-    finite = True
-    for start in range(0, len(rows), BLOCK_ROWS):
-        block = rows[start : start + BLOCK_ROWS]
-        bad = np.argwhere(np.isnan(block) | (block == np.inf))
-        if len(bad):
-            row, column = bad[0]
-            value = block[row, column]
-            raise ValueError(f"{name} must be finite or -inf, got {value} in row {start + row}, column {column}.")
-        finite = finite and bool(np.isfinite(block).all())
-    return finite
-
-
-def _two_columns(column: NDArray, *, proba: bool) -> NDArray:
-    """Return the columns of both classes, given that of the second one."""
-    if not proba:
-        return np.column_stack([np.zeros_like(column), column])
-    bad = np.flatnonzero(~((column >= 0) & (column <= 1)))
-    if len(bad):
-        raise ValueError(f"proba must be in [0, 1], got {column[bad[0]]} in row {bad[0]}.")
-    return np.column_stack([1 - column, column])
-
-
-def _log(proba: NDArray) -> NDArray:
-    """Return the logarithms of class probabilities."""
-    with np.errstate(divide="ignore"):
-        return np.log(check_proba(proba, "proba"))
-
-
-def _check_no_empty_row(rows: NDArray) -> None:
-    for start in range(0, len(rows), BLOCK_ROWS):
-        bad = np.flatnonzero((rows[start : start + BLOCK_ROWS] == -np.inf).all(axis=1))
-        if len(bad):
-            raise ValueError(f"logits must not be -inf for every class, as they are in row {start + bad[0]}.")
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# targets
-
-
-def _label_targets(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
-    """Return the classes and every row's index among them."""
-    y = column_or_1d(y)
-    if len(y) != n_rows:
-        raise ValueError(f"logits and y have inconsistent numbers of rows: {n_rows} and {len(y)}.")
-    if classes is not None:
-        names = _check_classes(classes, n_classes)
-        return names, {"labels": _positions(y, names)}
-    names, labels = check_labels(y)
-    if len(names) != n_classes:
-        raise ValueError(
-            f"y holds {len(names)} classes, but there are {n_classes} columns: pass classes=, the class of each column."
-        )
-    return names, {"labels": labels}
-
-
-def _soft_targets(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
-    """Return the classes and the rows of class probabilities."""
-    names, proba = check_proba_targets(y, n_rows)
-    if len(names) != n_classes:
-        raise ValueError(f"y has {len(names)} columns of class probabilities, but there are {n_classes} columns of logits.")
-    if classes is not None:
-        given, names = names, _check_classes(classes, n_classes)
-        if hasattr(y, "columns") and not np.array_equal(given, names):
-            raise ValueError(f"y has the columns {given}, classes are {names}: they must be the same in the same order.")
-    return names, {"proba": proba}
-
-
-def _check_classes(classes: Any, n_classes: int) -> NDArray:
-    names = np.array(column_or_1d(classes))
-    if len(names) != n_classes:
-        raise ValueError(f"classes must be {n_classes}, one a column, got {len(names)}.")
-    if len(np.unique(names)) != n_classes:
-        raise ValueError(f"classes must differ from each other, got {names}.")
-    return names
-
-
-def _positions(y: NDArray, classes: NDArray) -> NDArray[np.int32]:
-    """Return where each label stands among the classes."""
-    present, indices = unique_labels(y)
-    place = {name: k for k, name in enumerate(classes.tolist())}
-    positions = [place.get(name, -1) for name in present.tolist()]
-    if -1 in positions:
-        raise ValueError(f"y holds {present[positions.index(-1)]!r}, which is not among the classes {classes}.")
-    return np.array(positions, dtype=np.int32)[indices.ravel()]
-
-
-def _check_true_class_is_finite(rows: NDArray, targets: Targets) -> None:
-    for start in range(0, len(rows), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        logits, counts = rows[block], targets.weight[block] > 0
-        if targets.labels is not None:
-            impossible = logits[np.arange(len(logits)), targets.labels[block]] == -np.inf
-        else:
-            assert targets.proba is not None
-            impossible = ((logits == -np.inf) & (targets.proba[block] > 0)).any(axis=1)
-        bad = np.flatnonzero(impossible & counts)
-        if len(bad):
-            raise ValueError(f"logits must be finite for the true class, got -inf in row {start + bad[0]}.")
-
-
-__all__ = ["Calibrator"]

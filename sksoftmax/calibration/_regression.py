@@ -4,7 +4,7 @@ r"""Softmax regressions of logits with a ridge around the identity: the fits beh
           + \sum_{kj} \lambda_{kj} (W_{kj} - I_{kj})^2 + \mu \sum_k b_k^2, \qquad \sum_i w_i = 1
 
 What lives here: the logits z that are regressed on, and the fits for W a matrix, a diagonal or a multiple of the identity. What
-doesn't: the methods and the strengths of their ridges (``scaling``, ``dirichlet``), objectives and solvers.
+doesn't: the methods and the strengths of their ridges (``_scaling``, ``dirichlet``), objectives and solvers.
 """
 
 from __future__ import annotations

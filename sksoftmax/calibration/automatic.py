@@ -15,9 +15,10 @@ from sklearn.base import clone
 from ..losses import Targets
 from ._base import Calibrator
 from ._selection import one_standard_error_rule, out_of_fold_losses
+from .matrix_scaling import StructuredMatrixScaling
 from .one_vs_rest import PlattScaling
-from .scaling import StructuredMatrixScaling, StructuredVectorScaling
 from .temperature import TemperatureScaling
+from .vector_scaling import StructuredVectorScaling
 
 # How much worse than the best a simpler candidate may look, in standard errors of the difference. Set on logits of nine kinds
 # of classifier on eight data sets; planted distortions judge it (benchmarks/bench_calibration_quality.py).

@@ -1,27 +1,25 @@
 """Calibrated classifiers: any classifier and a calibrator as one scikit-learn estimator.
 
-What lives here: ``CalibratedClassifier`` and ``TemperatureScalingCalibrator``: the paths of a fit and of a prediction,
-parameters, metadata routing. What doesn't: fits on folds (``_folds``), reading logits (``_logits``), calibrators (a
-file each).
+What lives here: ``CalibratedClassifier``: the paths of a fit and of a prediction, and parameters; over 300 lines, since half of
+them document what is public. What doesn't: fits on folds (``_folds``), metadata of a fit (``_routing``), reading logits
+(``_logits``), calibrators (a file each).
 """
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, get_tags, indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import _check_y, check_is_fitted, has_fit_parameter
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.validation import _check_y, check_is_fitted
 
 from .._estimator.constraints import NameOrObject, SortedStrOptions
 from .._estimator.unknown_parameters import explain_unknown, refuse_unknown
@@ -35,6 +33,7 @@ from ..functional import logsumexp
 from . import CALIBRATORS, Calibrator
 from ._folds import CalibratedModel, CrossEntropies, Fold, calibrate, fit_folds, join_folds, read_fold
 from ._logits import RESPONSE_METHODS, fitted_classes, one_column
+from ._routing import request_weights, route_fit
 
 CERTAIN = 1e10
 
@@ -192,7 +191,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"calibrator must take logits, which are what it is given here; got input={calibrator.input!r}.")
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, y)
-        routed = self._route(estimator, sample_weight, fit_params)
+        routed = route_fit(self, estimator, sample_weight, fit_params, prefit=self._is_prefit(estimator))
         weight = np.ones(len(y)) if sample_weight is None else scale_weight(sample_weight)[0]
         known_weight = weight if "sample_weight" in routed.calibrator.fit else None
         report = CrossEntropies()
@@ -238,11 +237,11 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _estimator(self) -> Any:
         if self.estimator is not None:
             return self.estimator
-        return _with_weights(SoftmaxRegressionClassifier())
+        return request_weights(SoftmaxRegressionClassifier())
 
     def _calibrator(self) -> Calibrator:
         if isinstance(self.calibrator, str):
-            return _with_weights(CALIBRATORS[self.calibrator]())
+            return request_weights(CALIBRATORS[self.calibrator]())
         return self.calibrator
 
     def _is_prefit(self, estimator: Any) -> bool:
@@ -272,24 +271,6 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return super().set_params(**{**params, **objects_for_names(self, params, {"calibrator": CALIBRATORS})})
 
     # -- metadata ------------------------------------------------------------------------------------------------
-
-    def _route(self, estimator: Any, sample_weight: NDArray | None, fit_params: dict[str, Any]) -> Any:
-        """Return what goes to ``estimator.fit``, ``calibrator.fit`` and ``splitter.split``."""
-        if get_config()["enable_metadata_routing"]:
-            return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        to_estimator = dict(fit_params)
-        if weights and not self._is_prefit(estimator):
-            if has_fit_parameter(estimator, "sample_weight"):
-                to_estimator |= weights
-            elif not isinstance(estimator, FrozenEstimator):
-                warnings.warn(
-                    f"The fit of {type(estimator).__name__} has no parameter sample_weight: the weights are used for the "
-                    "calibration only. To pass them further, enable scikit-learn's metadata routing and request them.",
-                    UserWarning,
-                    stacklevel=4,
-                )
-        return Bunch(estimator=Bunch(fit=to_estimator), calibrator=Bunch(fit=weights), splitter=Bunch(split={}))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return who gets which metadata: the classifier's and the calibrator's ``fit``, and ``cv``'s ``split``.
@@ -408,73 +389,3 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags.input_tags.allow_nan = of_estimator.input_tags.allow_nan
         tags.input_tags.pairwise = of_estimator.input_tags.pairwise
         return tags
-
-
-def _with_weights(default: Any) -> Any:
-    """Return the default estimator with ``sample_weight`` requested: users cannot set requests on an object created here."""
-    return default.set_fit_request(sample_weight=True) if get_config()["enable_metadata_routing"] else default
-
-
-class TemperatureScalingCalibrator(CalibratedClassifier):
-    r"""A classifier with temperature scaling: its logits are divided by one number, fitted on rows left out.
-
-    .. math:: p(y \mid x) = \mathrm{softmax}(z(x) / T)_y
-
-    ``CalibratedClassifier(estimator, "temperature", ensemble=False)`` with the attribute ``temperature_``. The classifier is
-    fitted on all rows: its predicted classes are those without calibration.
-
-    Parameters
-    ----------
-    estimator : classifier, default=None
-    cv : int, splitter, iterable or "prefit", default=5
-    response_method : {"auto", "decision_function", "predict_log_proba", "predict_proba"}, default="auto"
-    n_jobs : int, default=None
-        All as for :class:`CalibratedClassifier`.
-
-    Attributes
-    ----------
-    temperature_ : float
-        Above 1 for an overconfident classifier, below 1 for an underconfident one.
-    classes_, estimator_, calibrator_, cross_entropy_before_, cross_entropy_after_, n_features_in_, feature_names_in_
-        As for :class:`CalibratedClassifier`.
-
-    Raises
-    ------
-    ValueError
-        When fitted to bad input.
-
-    References
-    ----------
-    Guo, Pleiss, Sun & Weinberger (2017), "On Calibration of Modern Neural Networks".
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn.naive_bayes import MultinomialNB
-    >>> from sksoftmax import TemperatureScalingCalibrator
-    >>> X, y = load_digits(return_X_y=True)
-    >>> clf = TemperatureScalingCalibrator(MultinomialNB()).fit(X[:1000], y[:1000])
-    >>> round(clf.temperature_, 1)
-    16.1
-    """
-
-    _parameter_constraints: ClassVar[dict] = {
-        name: allowed
-        for name, allowed in CalibratedClassifier._parameter_constraints.items()
-        if name not in ("calibrator", "ensemble")
-    }
-    calibrator = "temperature"
-    ensemble = False
-
-    @explain_unknown
-    def __init__(self, estimator: Any = None, *, cv: Any = 5, response_method: str = "auto", n_jobs: int | None = None) -> None:
-        self.estimator = estimator
-        self.cv = cv
-        self.response_method = response_method
-        self.n_jobs = n_jobs
-
-    @property
-    def temperature_(self) -> float:
-        """The number that logits are divided by."""
-        check_is_fitted(self)
-        return self.calibrator_.temperature_

@@ -1,7 +1,7 @@
 r"""Dirichlet calibration: a matrix on log-probabilities, without a temperature first.
 
 What lives here: ``DirichletCalibration`` with the off-diagonal and intercept ridge. What doesn't: the regression
-(``_regression``) and structured matrix scaling, whose ridge is around temperature scaling (``scaling``).
+(``_regression``) and structured matrix scaling, whose ridge is around temperature scaling (``matrix_scaling``).
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..kernels import rowwise as kernels
 from ..losses import Targets
-from ._base import BLOCK_ROWS, Calibrator
+from ._base import Calibrator
+from ._inputs import BLOCK_ROWS
 from ._likelihood import Optimum, fit_temperature
 from ._mixing import mix_uniform
 from .temperature import divide_logits

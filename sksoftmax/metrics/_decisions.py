@@ -14,7 +14,8 @@ from sklearn.utils.validation import column_or_1d
 
 from ..data.arrays import as_numpy, check_proba
 from ..data.weights import check_weight
-from ._inputs import check_classes, check_predictions, encode, is_table, name_columns, normalise, sorted_classes
+from ._inputs import check_predictions, is_table, normalise
+from ._labels import check_classes, encode, name_columns, sorted_classes
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Validation of truth and predictions given to a metric.
 
-What lives here: ``check_predictions`` and what it returns, ``Predictions``; units. What doesn't: metrics.
+What lives here: ``check_predictions`` and what it returns, ``Predictions``; units. What doesn't: labels
+(``_labels``), metrics.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from sklearn.utils.validation import column_or_1d
 from ..data.arrays import PROBA_TOLERANCE, as_floats, as_numpy, check_proba
 from ..data.weights import check_weight, scale_weight
 from ..kernels import metrics as kernels
-
-# Integer labels are encoded by a lookup table if their range exceeds the number of rows by at most this.
-_MAX_EXTRA_RANGE = 1 << 16
+from ._labels import check_classes, encode, name_columns, show
 
 Unit = Literal["nats", "bits"]
 NATS_PER = {"nats": 1.0, "bits": float(np.log(2))}
@@ -149,7 +148,7 @@ def check_predictions(
     n_rows, n_classes = proba.shape
     weight = check_weight(sample_weight, n_rows)
     if classes is not None and len(classes) != n_classes:
-        raise ValueError(f"labels must name the {n_classes} columns of y_proba, got {_some(classes)}.")
+        raise ValueError(f"labels must name the {n_classes} columns of y_proba, got {show(classes)}.")
     indices, target = None, None
     if is_table(y_true):
         target = check_proba(y_true, "y_true")
@@ -198,9 +197,9 @@ def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArra
     if row < 0:
         return proba
     if from_logits:
-        fault = f"must be logits, finite or -inf but not all -inf; row {row} holds {_some(proba[row])}"
+        fault = f"must be logits, finite or -inf but not all -inf; row {row} holds {show(proba[row])}"
     elif np.isnan(proba[row]).any() or proba[row].min() < 0 or given.ndim == 1:
-        fault = f"must hold probabilities in [0, 1]; row {row} holds {_some(given[row])}"
+        fault = f"must hold probabilities in [0, 1]; row {row} holds {show(given[row])}"
     else:
         total = proba[row].sum(dtype=np.float64)
         fault = f"must sum to 1 in each row, within {PROBA_TOLERANCE}; row {row} sums to {total:.6g}"
@@ -220,100 +219,3 @@ def normalise(weight: NDArray[np.float64], *arrays: Any) -> tuple[Any, ...]:
         weight, arrays = weight[kept], tuple(None if array is None else array[kept] for array in arrays)
         weight = weight / weight.sum()
     return weight, *arrays
-
-
-def check_classes(labels: ArrayLike) -> NDArray:
-    """Return labels as a vector; raise if they are not distinct."""
-    classes = np.asarray(labels)
-    if classes.ndim != 1 or len(classes) == 0:
-        raise ValueError(f"labels must be a vector of labels, got {_some(classes)} of shape {classes.shape}.")
-    if len(set(classes.tolist())) < len(classes):
-        raise ValueError(f"labels must differ from each other, got {_some(classes)}.")
-    return classes
-
-
-def name_columns(y_true: Any, classes: NDArray | None) -> NDArray:
-    """Return the labels of the columns of a table of class probabilities."""
-    default = np.arange(y_true.shape[1] if hasattr(y_true, "shape") else np.shape(y_true)[1])
-    own = np.asarray(getattr(y_true, "columns", default))
-    if classes is None:
-        return own
-    if not np.array_equal(own, default) and not np.array_equal(own, classes):
-        raise ValueError(f"The columns of y_true, {_some(own)}, are not those that labels names: {_some(classes)}.")
-    return classes
-
-
-def encode(
-    y: NDArray, classes: NDArray | None, n_classes: int | None, name: str = "y_true"
-) -> tuple[NDArray, NDArray[np.int32]]:
-    """Return the label of each column and the column of each row's label; without classes, y must have n_classes of them."""
-    if y.dtype.kind == "f":
-        if np.isnan(y).any():
-            raise ValueError(f"{name} must hold labels, got NaN in row {np.flatnonzero(np.isnan(y))[0]}.")
-        if classes is None and (fractions := np.flatnonzero(y != np.floor(y))).size:
-            # As in scikit-learn: numbers with fractions are targets of a regression, unless ``labels`` contains them.
-            raise ValueError(
-                f"{name} must hold labels in one dimension, or rows of class probabilities in two; got the fraction "
-                f"{y[fractions[0]]} in row {fractions[0]}."
-            )
-    if y.dtype.kind in "iub" and (classes is None or classes.dtype.kind in "iub"):
-        lowest = int(y.min())
-        if int(y.max()) - lowest < _MAX_EXTRA_RANGE + len(y):
-            return _encode_integers(y, lowest, classes, n_classes, name)
-    values = y.tolist()
-    if classes is None:
-        classes = sorted_classes(values, y.dtype)
-        _check_count(classes, n_classes)
-    column = {label: k for k, label in enumerate(classes.tolist())}
-    indices = np.array([column.get(value, -1) for value in values], dtype=np.int32)
-    _check_known(indices, y, classes, name)
-    return classes, indices
-
-
-def _encode_integers(
-    y: NDArray, lowest: int, classes: NDArray | None, n_classes: int | None, name: str
-) -> tuple[NDArray, NDArray[np.int32]]:
-    """Return what ``encode`` returns, by a lookup table instead of sorting."""
-    # Modulo 2^64, so that differences are correct for every integer dtype, uint64 above 2^63 included.
-    offset = np.subtract(y, y.min(), dtype=np.int64, casting="unsafe") if lowest or y.dtype.kind != "i" else y
-    size = int(offset.max()) + 1
-    if classes is None:
-        present = np.flatnonzero(np.bincount(offset, minlength=size))
-        classes = np.array([lowest + k for k in present.tolist()], dtype=y.dtype)
-        _check_count(classes, n_classes)
-    table = np.full(size, -1, dtype=np.int32)
-    # Python's integers: a table of int8 labels may start where their difference would overflow.
-    for k, label in enumerate(classes.tolist()):
-        if 0 <= label - lowest < size:
-            table[label - lowest] = k
-    indices = table[offset]
-    _check_known(indices, y, classes, name)
-    return classes, indices
-
-
-def sorted_classes(values: list, dtype: np.dtype) -> NDArray:
-    """Return the distinct labels, sorted."""
-    try:
-        return np.array(sorted(set(values)), dtype=dtype)
-    except TypeError as error:
-        raise ValueError("y_true must hold labels of one kind that can be sorted; pass labels= to name the columns.") from error
-
-
-def _check_count(classes: NDArray, n_classes: int | None) -> None:
-    if n_classes is not None and len(classes) != n_classes:
-        raise ValueError(
-            f"y_true holds {len(classes)} different labels, {_some(classes)}, but y_proba stands for {n_classes} classes; "
-            "pass labels= with the label of each column, as in the estimator's classes_."
-        )
-
-
-def _check_known(indices: NDArray[np.int32], y: NDArray, classes: NDArray, name: str) -> None:
-    if indices.min() < 0:
-        row = int(indices.argmin())
-        raise ValueError(f"{name} holds {y[row : row + 1].tolist()[0]!r} in row {row}, not one of the labels {_some(classes)}.")
-
-
-def _some(values: NDArray) -> str:
-    """Return the first eight values as text, for messages."""
-    flat = np.ravel(values).tolist()
-    return f"[{', '.join(map(repr, flat[:8]))}{', …' if len(flat) > 8 else ''}]"

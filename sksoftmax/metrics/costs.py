@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data.arrays import as_floats, check_proba
 from ..kernels import metrics as kernels
-from ._inputs import Predictions, check_classes, check_predictions
+from ._inputs import Predictions, check_predictions
+from ._labels import check_classes
 
 
 def optimal_decisions(proba: ArrayLike, cost: ArrayLike | None = None, *, labels: ArrayLike | None = None) -> NDArray:

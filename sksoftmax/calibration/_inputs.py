@@ -1,0 +1,192 @@
+"""Validation of what a calibrator is given: logits or probabilities, labels or class probabilities, classes.
+
+What lives here: these checks, with the messages of their errors. What doesn't: the order in which ``Calibrator`` calls them
+(``_base``), the replacement of zero probabilities (``_zeros``), sample weights (``data.targets``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import column_or_1d
+
+from ..data.arrays import as_floats, check_proba
+from ..data.targets import check_labels, check_proba_targets, is_proba, unique_labels
+from ..losses import Targets
+
+BLOCK_ROWS = 4096
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# logits
+
+
+def check_logits(given: Any, *, proba: bool, n_classes: int | None = None) -> tuple[NDArray, int, bool]:
+    """Return validated logits, with a column for each class.
+
+    Parameters
+    ----------
+    given : array-like of shape (n_rows, n_classes), (n_rows,) or (n_rows, 1)
+        Logits or probabilities; one column is that of the second of two classes.
+    proba : bool
+        Whether ``given`` are probabilities, of which the logarithm is taken.
+    n_classes : int or None
+        The number of classes in the fit; None during a fit.
+
+    Returns
+    -------
+    logits : ndarray of shape (n_rows, n_classes), float32 or float64, C-contiguous
+        The given array if it is that already; −inf for a probability of zero.
+    n_columns : int
+        The number of columns given.
+    finite : bool
+        Whether all numbers given are finite.
+    """
+    name = "proba" if proba else "logits"
+    if sparse.issparse(given):
+        raise ValueError(f"{name} are sparse; pass a dense array.")
+    array = as_floats(given, name)
+    rows = np.ascontiguousarray(array)
+    if rows.ndim not in (1, 2) or 0 in rows.shape:
+        raise ValueError(f"{name} must be (n_samples, n_classes), or (n_samples,) for two classes, got shape {array.shape}.")
+    n_columns = 1 if rows.ndim == 1 else rows.shape[1]
+    if n_classes not in (None, max(n_columns, 2)):
+        raise ValueError(f"{name} must have {n_classes} columns, as many as there were classes in fit, got {n_columns}.")
+    finite = _check_finite(rows.reshape(len(rows), -1), name)
+    if n_columns == 1:
+        rows = _two_columns(rows.ravel(), proba=proba)
+    return (_log(rows) if proba else rows), n_columns, finite
+
+
+def _check_finite(rows: NDArray, name: str) -> bool:
+    """Return whether all numbers are finite; raise if one is NaN or +inf."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(rows.sum()):  # one pass, no array
+            return True
+    finite = True
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = rows[start : start + BLOCK_ROWS]
+        bad = np.argwhere(np.isnan(block) | (block == np.inf))
+        if len(bad):
+            row, column = bad[0]
+            value = block[row, column]
+            raise ValueError(f"{name} must be finite or -inf, got {value} in row {start + row}, column {column}.")
+        finite = finite and bool(np.isfinite(block).all())
+    return finite
+
+
+def _two_columns(column: NDArray, *, proba: bool) -> NDArray:
+    """Return the columns of both classes, given that of the second one."""
+    if not proba:
+        return np.column_stack([np.zeros_like(column), column])
+    bad = np.flatnonzero(~((column >= 0) & (column <= 1)))
+    if len(bad):
+        raise ValueError(f"proba must be in [0, 1], got {column[bad[0]]} in row {bad[0]}.")
+    return np.column_stack([1 - column, column])
+
+
+def _log(proba: NDArray) -> NDArray:
+    """Return the logarithms of class probabilities."""
+    with np.errstate(divide="ignore"):
+        return np.log(check_proba(proba, "proba"))
+
+
+def check_no_empty_row(rows: NDArray) -> None:
+    """Raise a ValueError if a row's logits are all −inf."""
+    for start in range(0, len(rows), BLOCK_ROWS):
+        bad = np.flatnonzero((rows[start : start + BLOCK_ROWS] == -np.inf).all(axis=1))
+        if len(bad):
+            raise ValueError(f"logits must not be -inf for every class, as they are in row {start + bad[0]}.")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# targets
+
+
+def check_y(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
+    """Return the class of each column, and the rows' ``labels`` (class indices) or ``proba`` as ``make_targets`` takes them.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, n_classes)
+        Labels, or rows of class probabilities.
+    n_rows, n_classes : int
+        The shape of the logits.
+    classes : array-like of shape (n_classes,) or None
+        The class of each column; None takes the sorted labels, or the names of y's columns.
+
+    Raises
+    ------
+    ValueError
+        y is None, does not fit the logits' shape, or holds a label that is not among the classes.
+    """
+    if y is None:
+        raise ValueError("y is None; a calibrator needs the rows' classes, or class probabilities.")
+    read = _soft_targets if is_proba(y) else _label_targets
+    return read(y, n_rows, n_classes, classes)
+
+
+def _label_targets(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
+    """Return the classes and every row's index among them."""
+    y = column_or_1d(y)
+    if len(y) != n_rows:
+        raise ValueError(f"logits and y have inconsistent numbers of rows: {n_rows} and {len(y)}.")
+    if classes is not None:
+        names = _check_classes(classes, n_classes)
+        return names, {"labels": _positions(y, names)}
+    names, labels = check_labels(y)
+    if len(names) != n_classes:
+        raise ValueError(
+            f"y holds {len(names)} classes, but there are {n_classes} columns: pass classes=, the class of each column."
+        )
+    return names, {"labels": labels}
+
+
+def _soft_targets(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
+    """Return the classes and the rows of class probabilities."""
+    names, proba = check_proba_targets(y, n_rows)
+    if len(names) != n_classes:
+        raise ValueError(f"y has {len(names)} columns of class probabilities, but there are {n_classes} columns of logits.")
+    if classes is not None:
+        given, names = names, _check_classes(classes, n_classes)
+        if hasattr(y, "columns") and not np.array_equal(given, names):
+            raise ValueError(f"y has the columns {given}, classes are {names}: they must be the same in the same order.")
+    return names, {"proba": proba}
+
+
+def _check_classes(classes: Any, n_classes: int) -> NDArray:
+    """Return the class of each column as a vector; raise unless they are n_classes distinct ones."""
+    names = np.array(column_or_1d(classes))
+    if len(names) != n_classes:
+        raise ValueError(f"classes must be {n_classes}, one a column, got {len(names)}.")
+    if len(np.unique(names)) != n_classes:
+        raise ValueError(f"classes must differ from each other, got {names}.")
+    return names
+
+
+def _positions(y: NDArray, classes: NDArray) -> NDArray[np.int32]:
+    """Return the index of each label among the classes."""
+    present, indices = unique_labels(y)
+    place = {name: k for k, name in enumerate(classes.tolist())}
+    positions = [place.get(name, -1) for name in present.tolist()]
+    if -1 in positions:
+        raise ValueError(f"y holds {present[positions.index(-1)]!r}, which is not among the classes {classes}.")
+    return np.array(positions, dtype=np.int32)[indices.ravel()]
+
+
+def check_true_class_is_finite(rows: NDArray, targets: Targets) -> None:
+    """Raise a ValueError if the logit of a true class is −inf in a row of positive weight."""
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        logits, counts = rows[block], targets.weight[block] > 0
+        if targets.labels is not None:
+            impossible = logits[np.arange(len(logits)), targets.labels[block]] == -np.inf
+        else:
+            assert targets.proba is not None
+            impossible = ((logits == -np.inf) & (targets.proba[block] > 0)).any(axis=1)
+        bad = np.flatnonzero(impossible & counts)
+        if len(bad):
+            raise ValueError(f"logits must be finite for the true class, got -inf in row {start + bad[0]}.")
