@@ -18,8 +18,8 @@ def rng():
 
 
 SMALL_BLOCKS = {
+    "data.batches.GATHER_BYTES": 2**10,
     "data.rows.BLOCK_BYTES": 2**10,
-    "data.rows.GATHER_BYTES": 2**10,
     "data.rows.MAX_BLOCK_ROWS": 8,
     "data.rows.MIN_BLOCK_ROWS": 8,
     "data.rows.SEGMENT_WORK": 1,

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
-from sksoftmax.data import rows as blocks
+from sksoftmax.data import batches
 from sksoftmax.data.rows import as_rows
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.linear import LinearObjective
@@ -184,7 +184,7 @@ def test_how_rows_are_gathered_changes_nothing(batch_size, n_bytes, make_problem
     X, labels, weight = make_problem(101, 5, 3)
     whole = make_objective(X, labels, 3, 0.1, weight)
     expected = SGD(batch_size=batch_size).solve(whole, np.zeros(18), tol=None, max_iter=2)
-    monkeypatch.setattr(blocks, "GATHER_BYTES", n_bytes)
+    monkeypatch.setattr(batches, "GATHER_BYTES", n_bytes)
     objective = make_objective(X, labels, 3, 0.1, weight)
     solution = SGD(batch_size=batch_size).solve(objective, np.zeros(18), tol=None, max_iter=2)
     assert_allclose(solution.params, expected.params, rtol=1e-12, atol=1e-15)

@@ -1,7 +1,8 @@
 """Row blocks of the data.
 
 What lives here: dense (also memory-mapped), wide and CSR rows behind one contract, their cutting into cache-sized blocks and
-into segments for threads. What doesn't: losses and parameters (``objectives``), threads, validation (``classifier``).
+into segments for threads. What doesn't: losses and parameters (``objectives``), shuffled rows (``batches``), threads,
+validation (``classifier``).
 
 Segments depend on the data's shape alone and their partial sums are added in segment order, so that a result is the same
 bits whatever the number of threads.
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from ..kernels import dense as dense_kernels
 from ..kernels import minibatch as minibatch_kernels
 from ..kernels import minibatch_csr as minibatch_csr_kernels
 from ..kernels import saga as saga_kernels
+from .batches import gather_rows
 from .threads import map_in_order, run_in_pool
 
 # A block of X, its logits and their gradient share the second-level cache of a core.
@@ -37,10 +38,6 @@ SEGMENT_WORK = 2**20
 BLOCK_COLUMN_PASSES = 8
 MIN_BLOCK_COLUMNS = 64
 MAX_ROTATION_BYTES = 2**28
-
-# Shuffled rows are gathered so many bytes at a time, and so many pieces before they are asked for.
-GATHER_BYTES = 2**20
-GATHER_AHEAD = 2
 
 Segment = tuple[int, int]
 """Where a thread's rows start and stop."""
@@ -274,7 +271,7 @@ class DenseRows(RowBlocks):
         logits = self.block(n_logits)
         block = (logits, np.empty(len(logits)), np.empty(n_coef + n_logits))
         value = 0.0
-        for X, targets, piece in self._gathered(order, batch_size, (labels, proba, weight), pool):
+        for X, targets, chunk in gather_rows(self._X, (labels, proba, weight), order, batch_size, pool):
             value += minibatch_kernels.sgd_epoch_dense(
                 X,
                 number,
@@ -283,37 +280,15 @@ class DenseRows(RowBlocks):
                 targets[2],
                 parameters,
                 batch_size,
-                (piece.begins, piece.ends),
+                (chunk.begins, chunk.ends),
                 rule,
                 settings,
-                steps[piece.first : piece.last],
+                steps[chunk.first : chunk.last],
                 vectors,
                 coef,
                 block,
             )
         return value
-
-    def _gathered(
-        self, order: NDArray[np.int64], batch_size: int, targets: tuple[NDArray, ...], pool: ThreadPoolExecutor | None
-    ) -> Iterator[tuple[NDArray, tuple[NDArray, ...], _Piece]]:
-        """Yield the rows of order and their targets piece by piece, in buffers that the next but some will overwrite."""
-        pieces = _pieces(len(order), batch_size, max(GATHER_BYTES // max(self.dtype.itemsize * self.n_features, 1), 1))
-        length = max((piece.stop - piece.start for piece in pieces), default=0)
-        n_buffers = min(GATHER_AHEAD + 2 if pool is not None else 1, len(pieces))
-        # What is empty, labels or probabilities, stays so.
-        sources = [self._X, *(array for array in targets if len(array) > 0)]
-        buffers = [[np.empty((length, *array.shape[1:]), array.dtype) for array in sources] for _ in range(n_buffers)]
-
-        def gather(piece: _Piece) -> list[NDArray]:
-            rows = order[piece.start : piece.stop]
-            parts = [buffer[: len(rows)] for buffer in buffers[piece.number % n_buffers]]
-            for array, part in zip(sources, parts, strict=True):
-                np.take(array, rows, axis=0, out=part, mode="clip")  # other modes copy what they take once more
-            parts[0].flags.writeable = False  # as all rows are, for one kernel
-            return parts
-
-        for piece, (X, *parts) in zip(pieces, map_in_order(pool, GATHER_AHEAD, gather, pieces), strict=True):
-            yield X, tuple(parts.pop(0) if len(array) > 0 else array for array in targets), piece
 
     def saga_epoch(
         self, loss: tuple[Any, ...], order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory
@@ -488,35 +463,6 @@ def _read_only(array: NDArray) -> NDArray:
     view = np.asarray(array).view()
     view.flags.writeable = False
     return view
-
-
-class _Piece(NamedTuple):
-    """Rows ``start:stop`` of an order: the minibatches ``first:last``, or a part of one that it begins or ends."""
-
-    number: int
-    start: int
-    stop: int
-    first: int
-    last: int
-    begins: bool
-    ends: bool
-
-
-def _pieces(n_rows: int, batch_size: int, n_at_once: int) -> list[_Piece]:
-    """Cut n_rows rows into pieces of at most n_at_once: of whole minibatches, or parts of minibatches that are longer."""
-    cuts: list[tuple[int, int, int, int, bool, bool]] = []
-    if batch_size <= n_at_once:
-        n_batches = n_at_once // batch_size
-        for start in range(0, n_rows, n_batches * batch_size):
-            stop = min(start + n_batches * batch_size, n_rows)
-            cuts.append((start, stop, start // batch_size, -(-stop // batch_size), True, True))
-    else:
-        for first, begin in enumerate(range(0, n_rows, batch_size)):
-            end = min(begin + batch_size, n_rows)
-            for start in range(begin, end, n_at_once):
-                stop = min(start + n_at_once, end)
-                cuts.append((start, stop, first, first + 1, start == begin, stop == end))
-    return [_Piece(number, *cut) for number, cut in enumerate(cuts)]
 
 
 def _minibatch(
