@@ -30,6 +30,7 @@ from ..data.sparse_indices import check_indices
 from ..data.targets import check_labels, check_sample_weight, is_proba
 from ..data.weights import check_weight, scale_weight
 from ..functional import logsumexp
+from ..losses._decision import decide
 from . import CALIBRATORS, Calibrator
 from ._folds import CalibratedModel, CrossEntropies, Fold, calibrate, fit_folds, join_folds, read_fold
 from ._logits import RESPONSE_METHODS, fitted_classes, one_column
@@ -360,7 +361,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
         """
         logits = self.decision_function(X)
-        return self.classes_[logits.argmax(axis=1) if logits.ndim == 2 else (logits > 0).astype(int)]
+        return self.classes_[decide(logits)]
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy.

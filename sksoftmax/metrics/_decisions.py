@@ -14,6 +14,7 @@ from sklearn.utils.validation import column_or_1d
 
 from ..data.arrays import as_numpy, check_proba
 from ..data.weights import check_weight
+from ..losses._decision import most_probable
 from ._inputs import check_predictions, is_table, normalise
 from ._labels import check_classes, encode, name_columns, sorted_classes
 
@@ -108,7 +109,7 @@ def check_decisions(
     y_true, y_pred, sample_weight = as_numpy(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
     if is_table(y_pred):
         rows = check_predictions(y_true, y_pred, labels=labels, sample_weight=sample_weight)
-        return Decisions(rows.classes, rows.proba.argmax(axis=1), rows.labels, rows.target, rows.weight)
+        return Decisions(rows.classes, most_probable(rows.proba), rows.labels, rows.target, rows.weight)
     y = column_or_1d(y_pred)
     classes = None if labels is None else check_classes(labels)
     indices, target = None, None

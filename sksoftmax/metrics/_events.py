@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import calibration_errors as kernels
+from ..losses._decision import most_probable
 from ._options import check_option
 
 KINDS = ("top_label", "class_wise")
@@ -83,7 +84,7 @@ def make_events(
         return Events(proba, weight, labels, target)
     if labels is None:
         assert target is not None
-        top = proba.argmax(axis=1)[:, None]
+        top = most_probable(proba)[:, None]
         return Events(np.take_along_axis(proba, top, axis=1), weight, target=np.take_along_axis(target, top, axis=1))
     confidence, outcomes = np.empty((len(proba), 1), dtype=proba.dtype), np.empty(len(proba), dtype=np.int32)
     kernels.top_labels(proba, labels, confidence, outcomes)

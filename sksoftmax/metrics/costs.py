@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data.arrays import as_floats, check_proba
 from ..kernels import metrics as kernels
+from ..losses._decision import most_probable
 from ._inputs import Predictions, check_predictions
 from ._labels import check_classes
 
@@ -150,7 +151,7 @@ def _order(names: Any, wanted: Any, length: int, axis: str, what: str) -> NDArra
 
 def _cheapest(proba: NDArray, matrix: NDArray[np.float64] | None) -> NDArray[np.intp]:
     # Not 1 - p: rounding would break ties.
-    return proba.argmax(axis=1) if matrix is None else (proba @ matrix).argmin(axis=1)
+    return most_probable(proba) if matrix is None else (proba @ matrix).argmin(axis=1)
 
 
 def _names(labels: ArrayLike, n_decisions: int) -> NDArray:
@@ -278,7 +279,7 @@ def aurc_loss(
 
 def _group_by_confidence(given: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return weight, weight of correct decisions and confidence of each group of equal confidence, in descending order."""
-    decided = given.proba.argmax(axis=1)
+    decided = most_probable(given.proba)
     rows = np.arange(given.n_rows)
     confidence = given.proba[rows, decided].astype(np.float64)
     correct = (given.labels == decided) if given.target is None else given.target[rows, decided]

@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ..losses._decision import most_probable
 from ._drawing import check_image_shape
 
 
@@ -89,7 +90,7 @@ def linear_contributions(estimator: Any, X: Any, given: Any) -> NDArray[np.float
         return None
     coef = np.vstack([np.zeros_like(coef), coef]) if len(coef) == 1 else coef
     values = np.asarray(Z, dtype=np.float64)
-    return (values - values.mean(axis=0)) * (coef[given.proba.argmax(axis=1)] - coef[given.labels])
+    return (values - values.mean(axis=0)) * (coef[most_probable(given.proba)] - coef[given.labels])
 
 
 def _value(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..losses._decision import most_probable
 from ..metrics._inputs import check_predictions
 from ..metrics._options import check_count, check_option
 from ._drawing import MAX_INCHES, fit_text, one_axes, panels, predict, shorten, width_of
@@ -189,7 +190,7 @@ class MisclassifiedDisplay:
                 f"X and class_names must have {given.n_rows} rows and {given.n_classes} names, "
                 f"got {n_rows_of(X)} and {len(names)}."
             )
-        predicted, confidence = given.proba.argmax(axis=1), given.proba.max(axis=1)
+        predicted, confidence = most_probable(given.proba), given.proba.max(axis=1)
         wrong = np.flatnonzero(predicted != given.labels)
         if len(wrong) == 0:
             raise ValueError(f"There is nothing to draw: all {given.n_rows} rows are predicted rightly.")
