@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics._scorer import _BaseScorer
 from sklearn.utils.metadata_routing import MetadataRequest
-from sklearn.utils.validation import _check_response_method, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
+from ._sklearn import _BaseScorer, _check_response_method
 from .data.arrays import as_numpy
 from .metrics import METRICS
 from .metrics._inputs import is_table

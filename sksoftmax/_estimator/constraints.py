@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sklearn.utils._param_validation import StrOptions
+from .._sklearn import StrOptions
 
 
 class SortedStrOptions(StrOptions):

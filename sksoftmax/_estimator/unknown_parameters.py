@@ -83,7 +83,7 @@ def refuse_unknown(estimator: Any, params: Iterable[str]) -> None:
     params : iterable of str
         Names as ``set_params`` takes them, nested ones too.
     """
-    known = estimator._get_param_names()
+    known = estimator.get_params(deep=False)
     for name in params:
         own = name.partition("__")[0]
         advice = None if own in known else where_to_set(own, known)

@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimator.constraints import SortedStrOptions
+from .._sklearn import _fit_context
 from ..data.arrays import as_numpy
 from ..data.targets import check_sample_weight, make_targets
 from ..kernels import rowwise as kernels

@@ -27,8 +27,8 @@ from sys import float_info
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
+from .._sklearn import _openmp_effective_n_threads
 from ..data.threads import map_in_order, run_in_pool
 from ..kernels import temperature as kernels
 from ..losses import Targets

@@ -12,18 +12,18 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags, indexable
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.validation import _check_y, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._estimator.constraints import NameOrObject, SortedStrOptions
 from .._estimator.unknown_parameters import explain_unknown, refuse_unknown
 from .._params import objects_for_names
+from .._sklearn import HasMethods, _check_y, _fit_context
 from ..classifier import SoftmaxRegressionClassifier
 from ..data.arrays import as_numpy
 from ..data.sparse_indices import check_indices

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import StrOptions
 
+from .._sklearn import StrOptions
 from ..data.targets import compute_class_weights
 from ..losses import Targets
 from ._base import Calibrator

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight
 
+from .._sklearn import _check_sample_weight
 from ..losses import Targets
 from .arrays import as_floats, check_proba
 from .weights import scale_weight
