@@ -232,7 +232,7 @@ def test_mistakes_bad_input(digits):
         MisclassifiedDisplay.from_predictions(y, clf.predict_proba(X), np.zeros((len(y), 2, 2, 2)))
     with pytest.raises(ValueError, match="y_true must hold labels"):
         MisclassifiedDisplay.from_estimator(clf, X, clf.predict_proba(X), image_shape=(8, 8))
-    with pytest.raises(ValueError, match="X and class_names must have 1197 rows and 10 names, got 5 and 10"):
+    with pytest.raises(ValueError, match="X must have 1197 rows, as many as y_true, got 5"):
         MisclassifiedDisplay.from_predictions(y, clf.predict_proba(X), X[:5], image_shape=(8, 8))
 
 

@@ -1,6 +1,6 @@
 """One panel of a reliability diagram: points, smooth curve, consistency bars, histogram.
 
-What lives here: how they are drawn. What doesn't: where, and what is computed (``reliability``).
+What lives here: drawing them. What doesn't: the choice of axes, and what is computed (``reliability``).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ._drawing import GREY
 
 CALIBRATED, BY_CHANCE = "calibrated", "90 % of calibrated models"
-REFERENCES = (CALIBRATED, BY_CHANCE)  # labels of what models on the same axes share
-MARGIN = 0.02  # of the axes beyond 0 and 1, so that points at these are whole
+REFERENCES = (CALIBRATED, BY_CHANCE)  # labels of artists that models on the same axes share
+MARGIN = 0.02  # of the axes beyond 0 and 1, so that points there are not clipped
 
 Artists = list[Any]
 XY = tuple[NDArray, NDArray]
@@ -23,7 +23,21 @@ XY = tuple[NDArray, NDArray]
 def draw_diagram(
     ax: Any, points: XY, smooth: XY | None, bars: XY | None, style: dict[str, Any], size: float
 ) -> tuple[Artists, Artists, Artists]:
-    """Draw a model's points of this size, its smooth curve, and bars from the first to the second of ``bars``.
+    """Draw a model's points, its smooth curve and its consistency bars.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    points : tuple of two ndarray of shape (n_bins,)
+        Mean probabilities and frequencies.
+    smooth : tuple of two ndarray of shape (n_points,), or None
+        Probabilities and frequencies of the smooth curve.
+    bars : tuple of two ndarray of shape (n_bins,), or None
+        Lower and upper ends of the consistency bars.
+    style : dict
+        Colour, marker and label of the model, for ``Axes.plot``.
+    size : float
+        Marker size and width of the bars in points.
 
     Returns
     -------
@@ -35,13 +49,13 @@ def draw_diagram(
     drawn_bars, line = [], []
     if bars is not None:
         wide = {"color": style["color"], "alpha": 0.25, "linewidth": size, "solid_capstyle": "butt", "zorder": 1.5}
-        # One broken line: a legend that looks for room sees lines, and not the collection that vlines draws.
+        # One broken line: the legend's loc="best" avoids lines, but not the collection that vlines draws.
         heights = np.column_stack([*bars, np.full(len(bars[0]), np.nan)]).ravel()
         drawn_bars = ax.plot(np.repeat(points[0], 3), heights, **wide)
         if BY_CHANCE not in known:
             ax.plot([], [], **{**wide, "color": GREY}, label=BY_CHANCE)
     if smooth is not None:
-        # No markers on the line, but one in the legend.
+        # The line has no markers, but its entry in the legend does.
         line = ax.plot(*smooth, **{"linewidth": size / 4, "markersize": size, **style, "markevery": []})
         style = {**style, "label": None}
     dots = ax.plot(*points, **{"markersize": size, **style, "linestyle": "none"})

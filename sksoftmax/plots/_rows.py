@@ -1,7 +1,7 @@
-"""What a single row of the data looks like: an image, a text, or the values that set it apart.
+"""Single rows of the data as an image or a text: the text itself, or the names and values of the features that matter most.
 
-What lives here: ``as_images``, ``as_texts``, ``linear_contributions``.
-What doesn't: which rows are shown, and where (``misclassified``).
+What lives here: ``as_images``, ``as_texts``, ``linear_contributions``. What doesn't: which rows are shown, and where
+(``misclassified``).
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from ..losses._decision import most_probable
-from ._drawing import check_image_shape
+from ._inputs import check_image_shape, check_names, last_step, standard_deviations, transform_to_last_step
 
 
 def n_rows_of(X: Any) -> int:
@@ -24,7 +22,15 @@ def n_rows_of(X: Any) -> int:
 
 
 def as_images(X: Any, rows: NDArray, image_shape: Any) -> NDArray | None:
-    """Return the rows as images: of the given shape, or of their own; None if they have none.
+    """Return the chosen rows as images, or None if X are no images and no shape is given.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix
+        Images of shape (n_rows, height, width) or (n_rows, height, width, 3 or 4), or with ``image_shape`` rows of pixels.
+    rows : ndarray of int, (n_chosen,)
+    image_shape : tuple of int or None
+        (height, width) or (height, width, 3).
 
     Returns
     -------
@@ -41,10 +47,10 @@ def as_images(X: Any, rows: NDArray, image_shape: Any) -> NDArray | None:
 
 
 def as_texts(X: Any, rows: NDArray, labels: NDArray, contributions: Any, feature_names: Any, n_features: int) -> list[str]:
-    """Return each of the rows in words: the text that it is, or the names and values of its features that matter most.
+    """Return a text for each of the chosen rows: the row itself, or names and values of ``n_features`` of its features.
 
-    Those are the features of the largest contributions, or without these the ones that are furthest from the mean of the row's
-    true class, in standard deviations; of several that are equal the first.
+    These are the features of the largest absolute contributions; without contributions those furthest from the mean of the
+    row's true class, in standard deviations. Ties go to the first feature.
     """
     names = getattr(X, "columns", None) if feature_names is None else feature_names
     if not hasattr(X, "ndim") or X.ndim == 1:
@@ -55,8 +61,8 @@ def as_texts(X: Any, rows: NDArray, labels: NDArray, contributions: Any, feature
     values: Any = X if sparse.issparse(X) else np.asarray(X)
     if values.ndim != 2:
         raise ValueError(f"X must be images, texts or a table of rows and features, got an array of shape {values.shape}.")
-    if names is not None and len(names) != values.shape[1]:
-        raise ValueError(f"feature_names must be {values.shape[1]} names, got {len(names)}.")
+    if names is not None:
+        check_names("feature_names", names, values.shape[1])
     values = values.tocsr() if sparse.issparse(values) else values
     shown = values[rows].toarray() if sparse.issparse(values) else values[rows]
     if contributions is None:
@@ -69,23 +75,25 @@ def as_texts(X: Any, rows: NDArray, labels: NDArray, contributions: Any, feature
 
 
 def _distances(values: Any, shown: NDArray, rows: NDArray, labels: NDArray) -> NDArray[np.float64]:
-    """Return how many standard deviations each value is from the mean of its row's true class."""
-    deviation = np.sqrt(StandardScaler(with_mean=False).fit(values).var_)
+    """Return the difference of each value from the mean of its row's true class, in standard deviations of its column."""
+    deviation = standard_deviations(values)
     deviation[deviation == 0] = np.inf
     means = {k: np.asarray(values[np.flatnonzero(labels == k)].mean(axis=0)).ravel() for k in np.unique(labels[rows])}
     return (shown - np.array([means[k] for k in labels[rows]])) / deviation
 
 
 def linear_contributions(estimator: Any, X: Any, given: Any) -> NDArray[np.float64] | None:
-    """Return what each value adds to the predicted class's logit against the true class's, measured from the mean row.
+    r"""Return each value's contribution to the logit of the predicted class minus that of the true class.
 
-    None unless the estimator is linear in columns that are as many as those of a dense X.
+    .. math:: (z_{ij} - \bar z_j) (W_{\hat y_i j} - W_{y_i j})
+
+    with the rows z as they reach the last step of a pipeline, and their mean. None unless X is dense and the estimator, or the
+    pipeline's last step, is linear in as many columns as X has.
     """
-    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    coef = getattr(last, "coef_", None)
+    coef = getattr(last_step(estimator), "coef_", None)
     if sparse.issparse(X) or np.ndim(X) != 2 or given.labels is None or not isinstance(coef, np.ndarray):
         return None
-    Z = estimator[:-1].transform(X) if isinstance(estimator, Pipeline) and len(estimator) > 1 else X
+    Z = transform_to_last_step(estimator, X)
     if sparse.issparse(Z) or np.shape(Z) != np.shape(X) or coef.shape[1] != np.shape(X)[1]:
         return None
     coef = np.vstack([np.zeros_like(coef), coef]) if len(coef) == 1 else coef
@@ -94,4 +102,5 @@ def linear_contributions(estimator: Any, X: Any, given: Any) -> NDArray[np.float
 
 
 def _value(value: Any) -> str:
+    """Return a value as text, numbers with fractions to four digits."""
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)

@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ..metrics._options import check_count, check_option
@@ -19,7 +17,7 @@ from ._drawing import (
     GREY,
     MAX_INCHES,
     VERMILION,
-    check_image_shape,
+    given_axes,
     height_of,
     label_lowest,
     one_axes,
@@ -28,26 +26,35 @@ from ._drawing import (
     title_panel,
     width_of,
 )
+from ._inputs import (
+    check_image_shape,
+    check_names,
+    last_step,
+    last_step_feature_names,
+    standard_deviations,
+    transform_to_last_step,
+)
 
-DIVERGING = "RdBu_r"  # red is for the class, blue against it; both ends differ for colour-blind readers, too
+DIVERGING = "RdBu_r"  # positive coefficients are red, negative ones blue: distinguishable by colour-blind readers
 KINDS = ("auto", "bars", "heatmap")
-MOST_PANELS = 12  # of bars; more classes are a heat map
-BARS, HEATMAP_ROWS = 10, 30  # how many features by default
+MOST_PANELS = 12  # of bars; more classes are drawn as a heat map
+BARS, HEATMAP_ROWS = 10, 30  # default numbers of features
 COEFFICIENT, SCALED = "coefficient", "coefficient × standard deviation"
 
 
 class CoefficientDisplay:
-    """What speaks for each class and what against it, a panel a class.
+    """Coefficients of a linear classifier, a panel a class.
 
-    Made by ``from_estimator``. With ``image_shape`` every class's coefficients are an image, all on one scale: red pixels
-    speak for the class, blue ones against it. Otherwise the largest coefficients are bars, and those of more than 12 classes a
-    heat map.
+    Made by ``from_estimator``. With ``image_shape`` every class's coefficients are an image, all on one scale: where a pixel is
+    red, the class's logit increases with it; where it is blue, it decreases. Otherwise the largest coefficients are bars, and
+    those of more than 12 classes a heat map.
 
     Coefficients depend on the units of their columns. With ``X`` each is multiplied by the standard deviation of its column.
 
     Parameters
     ----------
     coef : array-like of shape (n_panels, n_features)
+        A row a class; a single row for two classes.
     titles : sequence of str
         One a panel.
     feature_names : array-like of shape (n_features,), default=None
@@ -55,9 +62,9 @@ class CoefficientDisplay:
     image_shape : tuple of int, default=None
         (height, width) of features that are pixels.
     n_features : int, default=None
-        How many features are shown at most: the largest coefficients. By default 10 as bars, 30 in a heat map.
+        Greatest number of features shown, those with the largest coefficients. By default 10 as bars, 30 in a heat map.
     xlabel : str, default="coefficient"
-        What is drawn.
+        Label of the bars' axis or of the colour bar.
 
     Attributes
     ----------
@@ -122,11 +129,11 @@ class CoefficientDisplay:
         class_names : array-like of shape (n_classes,), default=None
             By default ``classes_``.
         feature_names : array-like of shape (n_features,), default=None
-            By default those of the data frame that it was fitted to.
+            By default those of the data frame that the classifier was fitted to.
         image_shape : tuple of int, default=None
             (height, width) of features that are pixels.
         n_features : int, default=None
-            How many features are shown at most; by default 10 as bars, 30 in a heat map.
+            Greatest number of features shown; by default 10 as bars, 30 in a heat map.
         kind, ax, im_kw, bar_kw
             As for ``plot``.
 
@@ -142,20 +149,19 @@ class CoefficientDisplay:
         check_is_fitted(estimator)
         if n_features is not None:
             check_count("n_features", n_features)
-        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        last = last_step(estimator)
         coef = last.coef_
         coef = np.asarray(coef.toarray() if hasattr(coef, "toarray") else coef)
         names = [str(name) for name in np.asarray(last.classes_ if class_names is None else class_names)]
-        if len(names) != len(last.classes_):
-            raise ValueError(f"class_names must be {len(last.classes_)} names, one a class, got {len(names)}.")
+        check_names("class_names", names, len(last.classes_))
         titles = [f"{names[1]}, against {names[0]}"] if len(coef) == 1 else names
         if feature_names is None:
-            feature_names = _own_names(estimator)
-        elif len(np.asarray(feature_names)) != coef.shape[1]:
-            raise ValueError(f"feature_names must be {coef.shape[1]} names, got {len(np.asarray(feature_names))}.")
+            feature_names = last_step_feature_names(estimator)
+        else:
+            check_names("feature_names", np.asarray(feature_names), coef.shape[1])
         shape = None if image_shape is None else check_image_shape(image_shape, coef.shape[1])
         display = cls(
-            coef=coef if X is None else coef * _deviations(estimator, X),
+            coef=coef if X is None else coef * standard_deviations(transform_to_last_step(estimator, X)),
             titles=titles,
             feature_names=feature_names,
             image_shape=shape,
@@ -179,8 +185,8 @@ class CoefficientDisplay:
         ax : matplotlib Axes or array of them, default=None
             One a class, or a single one for a heat map. By default those of a new figure.
         kind : {"auto", "bars", "heatmap"}, default="auto"
-            How coefficients are drawn that are no images: as bars, but as a heat map for more than 12 classes, or for several
-            classes in a single given axes.
+            How coefficients that are no images are drawn. "auto" is bars, but a heat map for more than 12 classes, or for
+            several classes in a single given axes.
         im_kw : dict, default=None
             For ``Axes.imshow``.
         bar_kw : dict, default=None
@@ -201,7 +207,7 @@ class CoefficientDisplay:
         coef = np.asarray(self.coef, dtype=np.float64)
         self.artists_: list[Any] = []
         self.colorbar_ = None
-        alone = ax is not None and np.size(np.asarray(ax, dtype=object)) == 1
+        alone = ax is not None and len(given_axes(ax)) == 1
         if self.image_shape is not None:
             self._plot_images(ax, coef, im_kw or {})
         elif kind == "heatmap" or (kind == "auto" and len(coef) > 1 and (alone or len(coef) > MOST_PANELS)):
@@ -228,8 +234,11 @@ class CoefficientDisplay:
         shown = np.argsort(-np.abs(coef).max(axis=0), kind="stable")[: self.n_features or HEATMAP_ROWS]
         rows = [names[j] for j in shown]
         width, height = 2.5 + 0.08 * min(30, max(map(len, rows))) + 0.24 * len(coef), 2.0 + 0.24 * len(shown)
-        one = None if ax is None else np.ravel(np.asarray(ax, dtype=object))[0]
-        panel = one_axes(one, self, size=(min(MAX_INCHES, max(5.0, width)), min(MAX_INCHES, max(3.5, height))))
+        panel = one_axes(
+            None if ax is None else given_axes(ax)[0],
+            self,
+            size=(min(MAX_INCHES, max(5.0, width)), min(MAX_INCHES, max(3.5, height))),
+        )
         self.ax_ = np.array([panel], dtype=object)
         self.artists_.append(panel.imshow(coef[:, shown].T, **{"aspect": "auto", **_symmetric(coef[:, shown]), **im_kw}))
         inches = width_of(panel)
@@ -271,31 +280,16 @@ class CoefficientDisplay:
 
 
 def _symmetric(coef: NDArray) -> dict[str, Any]:
-    """Return colours on one scale; single extreme ones, of corners hardly ever inked, would leave the rest pale."""
+    """Return ``imshow``'s colour scale, symmetric around 0.
+
+    Its ends are a quantile of the absolute values: single extreme coefficients, of pixels that are rarely not 0, would leave
+    the others pale.
+    """
     limit = float(np.quantile(np.abs(coef), 0.995)) or float(np.abs(coef).max()) or 1.0
     return {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
 
 
 def _thin_labels(axis: Any, labels: list[str], inches: float, **options: Any) -> None:
-    """Label every place on the axis, or every second, third, … so that labels don't touch."""
+    """Set the labels of an axis of this length, or every second, third, … of them, so that they do not overlap."""
     step = int(np.ceil(0.16 * len(labels) / inches))
     axis.set_ticks(np.arange(0, len(labels), step), labels[::step], fontsize="small", **options)
-
-
-def _deviations(estimator: Any, X: Any) -> NDArray[np.float64]:
-    """Return the standard deviation of each column of the rows as they reach the last step."""
-    if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        X = estimator[:-1].transform(X)
-    return np.sqrt(StandardScaler(with_mean=False).fit(X).var_)
-
-
-def _own_names(estimator: Any) -> Any:
-    """Return the names of the columns that the last step was fitted to, None if it knows none."""
-    if not isinstance(estimator, Pipeline):
-        return getattr(estimator, "feature_names_in_", None)
-    if len(estimator) == 1:
-        return _own_names(estimator[-1])
-    try:
-        return estimator[:-1].get_feature_names_out()
-    except (AttributeError, ValueError):  # a step has no names to give
-        return None

@@ -1,4 +1,4 @@
-"""The course of one fit: what was minimised, and what the validation set said of it.
+"""The history of one fit: training objective, validation cross-entropy and validation accuracy after each iteration.
 
 What lives here: ``LearningCurve``. What doesn't: the history, which the fit keeps; curves over growing training sets, which are
 ``sklearn.model_selection.LearningCurveDisplay``.
@@ -10,24 +10,24 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._optional import import_optional
-from ._drawing import GREY, draw_legend, label_lowest, name_of, next_style
+from ._drawing import GREY, draw_legend, given_axes, label_lowest, next_style
+from ._inputs import last_step, name_of
 
 TRAINING, VALIDATION, KEPT = "training objective", "validation cross-entropy", "kept by early stopping"
-REFERENCES = (TRAINING, VALIDATION, KEPT)  # labels of what fits on the same axes share
+REFERENCES = (TRAINING, VALIDATION, KEPT)  # labels of artists that fits on the same axes share
 DASHES = {TRAINING: "--", VALIDATION: "-", KEPT: ":"}
-MOST_MARKERS = 20  # of a line
+MOST_MARKERS = 20  # greatest number of markers on a line
 
 
 class LearningCurve:
     """Objective, validation cross-entropy and validation accuracy of a fit, by iteration or by seconds.
 
     Made by ``from_estimator``. The objective is the mean training loss plus the penalty, so that it may lie above the
-    cross-entropy of the training rows; both curves of the upper panel are in nats a row. The objective is dashed, what the
-    validation set says is not, and a dotted line is at the iteration that early stopping kept. For several fits in one picture,
+    cross-entropy of the training rows; both curves of the upper panel are in nats a row. The objective is dashed, validation
+    curves are solid, and a dotted line is at the iteration that early stopping kept. For several fits in one picture,
     pass the first display's ``ax_`` as ``ax`` of the others.
 
     Parameters
@@ -41,7 +41,7 @@ class LearningCurve:
     best_iteration : int, default=None
         The iteration that early stopping kept, counted from 1, or 0 for the start; marked unless it is None.
     name : str, default=None
-        Told in the legend.
+        The fit's name in the legend.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class LearningCurve:
         x, ax, curve_kwargs
             As for ``plot``.
         name : str, default=None
-            Told in the legend; by default the estimator's class.
+            The fit's name in the legend; by default the estimator's class.
 
         Returns
         -------
@@ -124,7 +124,7 @@ class LearningCurve:
             The fit made no iteration, or ``plot`` raises it.
         """
         check_is_fitted(estimator)
-        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        last = last_step(estimator)
         history = last.solution_.history
         if not history:
             raise ValueError(f"There is nothing to draw: the fit made no iteration ({last.solution_.message}).")
@@ -153,11 +153,12 @@ class LearningCurve:
         Parameters
         ----------
         ax : matplotlib Axes, or two of them, default=None
-            One for nats and one for the accuracy; with a single one the accuracy is left out. By default a new figure with
-            what there is to draw.
+            One for nats and one for the accuracy; with a single one the accuracy is left out. By default those of a new
+            figure, with a panel for the accuracy if there is a validation set.
         name : str, default=None
-            In place of the display's.
+            Replaces the display's.
         x : {"iteration", "seconds"}, default="iteration"
+            The horizontal axis.
         curve_kwargs : dict, default=None
             For ``Axes.plot`` of the curves; by default fits on the same axes differ in colour and marker.
 
@@ -203,7 +204,7 @@ class LearningCurve:
             size = (6.4, 1.2 + 2.2 * sum(heights))
             options = {"sharex": True, "squeeze": False, "height_ratios": heights, "layout": "constrained"}
             return pyplot.subplots(len(heights), figsize=size, **options)[1][:, 0]
-        axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        axes = given_axes(ax)
         if len(axes) > 2:
             raise ValueError(f"ax must be one or two axes, for nats and for the accuracy, got {len(axes)}.")
         return axes
@@ -225,11 +226,11 @@ class LearningCurve:
     def _label(self, name: str | None) -> str:
         if self.best_iteration is None:
             return "model" if name is None else name
-        kept = f"iteration\xa0{self.best_iteration}\xa0kept"  # a line does not end within
+        kept = f"iteration\xa0{self.best_iteration}\xa0kept"  # no line break within
         return kept if name is None else f"{name} ({kept})"
 
     def _explain(self, ax: Any) -> None:
-        """Label each kind of line that is drawn, once for all fits."""
+        """Add a legend entry for each kind of line that is drawn, once for all fits on the axes."""
         drawn = {TRAINING: True, VALIDATION: "validation_cross_entropy" in self.lines_, KEPT: self.best_iteration is not None}
         for label in REFERENCES:
             if drawn[label] and label not in ax.get_legend_handles_labels()[1]:
@@ -239,5 +240,5 @@ class LearningCurve:
         ticker = import_optional("matplotlib.ticker", purpose="LearningCurve")
         for ax in self.ax_:
             locator = ax.xaxis.get_major_locator()
-            if isinstance(locator, ticker.MaxNLocator):  # not on a logarithmic axis or at ticks of the user's
+            if isinstance(locator, ticker.MaxNLocator):  # not on a logarithmic axis or with the user's ticks
                 locator.set_params(integer=True)

@@ -1,7 +1,7 @@
-"""Rows that a classifier took for something else: images, texts, or values.
+"""Misclassified rows: as images, as texts, or as a list of feature values.
 
 What lives here: ``MisclassifiedDisplay``. What doesn't: counts of mistakes, which are
-``sklearn.metrics.ConfusionMatrixDisplay``; rows in words (``_rows``).
+``sklearn.metrics.ConfusionMatrixDisplay``; a row as an image or a text (``_rows``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from ..losses._decision import most_probable
 from ..metrics._inputs import check_predictions
 from ..metrics._options import check_count, check_option
-from ._drawing import MAX_INCHES, fit_text, one_axes, panels, predict, shorten, width_of
+from ._drawing import MAX_INCHES, fit_text, given_axes, one_axes, panels, shorten, width_of
+from ._inputs import check_names, predict
 from ._rows import as_images, as_texts, linear_contributions, n_rows_of
 
 LINE = 0.22  # inches between lines of a list
@@ -24,23 +25,23 @@ FONT_SIZE = 8.3
 class MisclassifiedDisplay:
     """Wrong predictions with the probabilities of the predicted and of the true class: tiles of images, or a list of rows.
 
-    Made by ``from_estimator`` or ``from_predictions``. The mistake that the model was surest of comes first: look there for
-    wrong labels. Texts are listed as they are, rows of a table by the values that matter most.
+    Made by ``from_estimator`` or ``from_predictions``. Mistakes are in descending order of the predicted class's probability:
+    wrong labels are often among the first. Texts are listed as they are, rows of a table by the values that matter most.
 
     Parameters
     ----------
     predicted, true : array-like of shape (n_shown,)
-        Labels.
+        Names of the predicted and of the true classes.
     proba, true_proba : array-like of shape (n_shown,)
-        Of the predicted and of the true class.
+        Probabilities of the predicted and of the true class.
     rows : array-like of shape (n_shown,)
-        Where they stand in the data.
+        Their row numbers in the data.
     n_wrong, n_rows : int
-        How many mistakes there are, and rows.
+        Numbers of mistakes and of rows.
     images : array-like of shape (n_shown, height, width) or (n_shown, height, width, 3), default=None
-        What is drawn as tiles.
+        The rows as images, drawn as tiles.
     texts : sequence of str, default=None
-        What is listed if there are no images.
+        The rows as texts, listed if there are no images.
 
     Attributes
     ----------
@@ -49,7 +50,7 @@ class MisclassifiedDisplay:
     figure_ : matplotlib Figure
     images_ : list of matplotlib AxesImage
     texts_ : list of matplotlib Text
-        What the list says of each row.
+        The texts of the rows in the list.
 
     Examples
     --------
@@ -62,7 +63,7 @@ class MisclassifiedDisplay:
     >>> len(display.images_)
     6
 
-    A table, of which two values a row are told:
+    A table, of which two values a row are listed:
 
     >>> X, y = load_wine(return_X_y=True, as_frame=True)
     >>> clf = SoftmaxRegressionClassifier().fit(X[::4], y[::4])
@@ -101,7 +102,8 @@ class MisclassifiedDisplay:
         Parameters
         ----------
         estimator : classifier with ``predict_proba``
-            Fitted. Of a linear one the values that matter are those that speak most for the predicted against the true class.
+            Fitted. For a linear one the values listed are those that contribute most to the difference of the logits of the
+            predicted and the true class.
         X : array-like or sparse matrix of shape (n_rows, n_features), or sequence of str
             As for ``from_predictions``.
         y : array-like of shape (n_rows,)
@@ -154,18 +156,18 @@ class MisclassifiedDisplay:
         feature_names : array-like of shape (n_features,), default=None
             By default the columns of a data frame, else x0, x1, …
         n_features : int, default=4
-            How many values of a table's row are told: those of the largest contributions.
+            Number of values listed of a table's row: those of the largest contributions.
         contributions : array-like of shape (n_rows, n_features), default=None
-            What each value added to the prediction, such as SHAP values. By default the distance from the mean of the row's
-            true class, in standard deviations.
+            Contribution of each value to the prediction, such as SHAP values. By default the distance from the mean of the
+            row's true class, in standard deviations.
         labels : array-like of shape (n_classes,), default=None
             The classes in the order of the columns, where y_true may lack some of them.
         class_names : array-like of shape (n_classes,), default=None
-            What to call them; by default their labels.
+            Names of the classes; by default their labels.
         max_rows : int, default=15
-            How many are shown at most.
+            Greatest number of rows shown.
         order : {"surest", "first"}, default="surest"
-            Those of largest probability, or the first rows.
+            Rows in descending order of the predicted class's probability, or in their own order.
         ax, im_kw
             As for ``plot``.
 
@@ -185,18 +187,16 @@ class MisclassifiedDisplay:
         if given.labels is None:
             raise ValueError("y_true must hold labels: rows of class probabilities are neither right nor wrong.")
         names = given.classes if class_names is None else np.asarray(class_names)
-        if n_rows_of(X) != given.n_rows or len(names) != given.n_classes:
-            raise ValueError(
-                f"X and class_names must have {given.n_rows} rows and {given.n_classes} names, "
-                f"got {n_rows_of(X)} and {len(names)}."
-            )
+        check_names("class_names", names, given.n_classes)
+        if n_rows_of(X) != given.n_rows:
+            raise ValueError(f"X must have {given.n_rows} rows, as many as y_true, got {n_rows_of(X)}.")
         predicted, confidence = most_probable(given.proba), given.proba.max(axis=1)
         wrong = np.flatnonzero(predicted != given.labels)
         if len(wrong) == 0:
             raise ValueError(f"There is nothing to draw: all {given.n_rows} rows are predicted rightly.")
         rows = (wrong[np.argsort(-confidence[wrong], kind="stable")] if order == "surest" else wrong)[:max_rows]
         images = as_images(X, rows, image_shape)
-        matter = None if contributions is None else np.asarray(contributions)[rows]
+        shown = None if contributions is None else np.asarray(contributions)[rows]
         display = cls(
             predicted=names[predicted[rows]],
             true=names[given.labels[rows]],
@@ -206,7 +206,7 @@ class MisclassifiedDisplay:
             n_wrong=len(wrong),
             n_rows=given.n_rows,
             images=images,
-            texts=as_texts(X, rows, given.labels, matter, feature_names, n_features) if images is None else None,
+            texts=as_texts(X, rows, given.labels, shown, feature_names, n_features) if images is None else None,
         )
         return display.plot(ax=ax, im_kw=im_kw)
 
@@ -231,8 +231,8 @@ class MisclassifiedDisplay:
         ImportError
             matplotlib is not installed.
         """
-        told = zip(*map(np.asarray, (self.predicted, self.true, self.proba, self.true_proba)), strict=True)
-        captions: list[tuple[str, ...]] = [(str(p), str(t), _percent(proba), _percent(true)) for p, t, proba, true in told]
+        shown = zip(*map(np.asarray, (self.predicted, self.true, self.proba, self.true_proba)), strict=True)
+        captions: list[tuple[str, ...]] = [(str(p), str(t), _percent(proba), _percent(true)) for p, t, proba, true in shown]
         title = f"{len(captions)} of {self.n_wrong:,} mistakes in {self.n_rows:,} rows"
         self.images_: list[Any] = []
         self.texts_: list[Any] = []
@@ -257,12 +257,12 @@ class MisclassifiedDisplay:
             self.ax_[0].figure.suptitle(f"predicted / true class and their probabilities:\n{title}", fontsize="medium")
 
     def _plot_list(self, ax: Any, captions: list[tuple[str, ...]], title: str) -> None:
-        width = 10.0 if ax is None else width_of(np.ravel(np.asarray(ax, dtype=object))[0])
+        given = None if ax is None else given_axes(ax)[0]
+        width = 10.0 if given is None else width_of(given)
         places = (0.0, 0.22 * width, 0.44 * width)
         contents = [fit_text(text, 0.56 * width, FONT_SIZE) for text in self.texts or ()]
         lines = np.cumsum([1.3, *(0.3 + max(1, 1 + text.count("\n")) for text in contents)])
-        one = None if ax is None else np.ravel(np.asarray(ax, dtype=object))[0]
-        panel = one_axes(one, self, size=(width, min(MAX_INCHES, LINE * lines[-1] + 0.5)))
+        panel = one_axes(given, self, size=(width, min(MAX_INCHES, LINE * lines[-1] + 0.5)))
         self.ax_ = np.array([panel], dtype=object)
         font: dict[str, Any] = {"fontsize": FONT_SIZE, "va": "top"}
         for x, head in zip(places, ("predicted", "true", "row"), strict=True):
@@ -277,7 +277,7 @@ class MisclassifiedDisplay:
 
 
 def _percent(proba: float) -> str:
-    """Return a probability in percent, with as many digits as tell it from 1."""
+    """Return a probability in percent, with as many digits as distinguish it from 1."""
     if proba in (0, 1) or 0.005 <= proba <= 0.995:
         return f"{100 * proba:.0f} %"
     if proba < 0.5:

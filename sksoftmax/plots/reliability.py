@@ -1,4 +1,4 @@
-"""Reliability diagrams: frequencies against the probabilities that were promised.
+"""Reliability diagrams: observed frequencies against predicted probabilities.
 
 What lives here: ``ReliabilityDisplay``. What doesn't: the curve and its errors (``metrics``).
 """
@@ -24,34 +24,36 @@ from ..metrics import (
 from ..metrics._inputs import check_predictions
 from ..metrics._options import RandomState, make_generator
 from ._diagram import REFERENCES, draw_diagram, draw_histogram
-from ._drawing import draw_legend, label_panels, name_of, next_style, panels, predict, square_layout, title_panel, width_of
+from ._drawing import draw_legend, given_axes, label_panels, next_style, panels, square_layout, title_panel, width_of
+from ._inputs import name_of, predict
 
 MOST_CLASSES = 30
-HISTOGRAM_HEIGHT = 0.2  # of a class's panel
-LEAST_ROWS = 8  # that the smooth curve is averaged over where it is drawn
+HISTOGRAM_HEIGHT = 0.2  # share of a class's panel
+LEAST_ROWS = 8  # the smooth curve is drawn where it is the mean of at least so many rows
 
 
 class ReliabilityDisplay:
     """Frequencies of classes against their predicted probabilities, for any number of classes.
 
     Made by ``from_estimator`` or ``from_predictions``. Points are bins; those of a calibrated model are near the diagonal. Wide
-    bars hold 90 % of the points that a calibrated model would have by chance. The line is the same without bins, drawn where
-    there are predictions. For several models in one picture, pass the first display's ``ax_`` as ``ax`` of the others.
+    bars are consistency bars: a calibrated model's point is within its bar with a probability of 90 %. The line is a kernel
+    estimate without bins, drawn where there are enough predictions. For several models in one picture, pass the first display's
+    ``ax_`` as ``ax`` of the others.
 
     Parameters
     ----------
     curve : ReliabilityCurve
         Of the top label (one column) or of each class.
     smooth : SmoothReliabilityCurve, default=None
-        The same without bins.
+        The kernel estimate of the same frequencies.
     bars : tuple of two ndarray of shape (n_columns, n_bins), default=None
-        Ends of the consistency bars.
+        Lower and upper ends of the consistency bars.
     classes : array-like of shape (n_columns,), default=None
         The class of each column; None for the top label.
     test : CalibrationTestResult, default=None
-        Of the smooth calibration error (smECE); told in the legend.
+        Test of the smooth calibration error (smECE), whose statistic and p-value are in the legend.
     name : str, default=None
-        Told in the legend.
+        The model's name in the legend.
 
     Attributes
     ----------
@@ -118,7 +120,7 @@ class ReliabilityDisplay:
         y : array-like of shape (n_rows,)
             Their labels.
         name : str, default=None
-            Told in the legend; by default the estimator's class.
+            The model's name in the legend; by default the estimator's class.
         **options
             As for ``from_predictions``.
 
@@ -161,11 +163,11 @@ class ReliabilityDisplay:
         labels, sample_weight, kind, strategy, n_bins
             As for ``sksoftmax.metrics.expected_calibration_error``.
         n_resamples : int, default=200
-            How often labels are drawn for the bars and the test; 0 leaves both out.
+            Number of resamples of the labels for the bars and the test; 0 leaves both out.
         random_state : int, RandomState instance, numpy.random.Generator or None, default=None
-            Makes the draws repeatable.
+            Seed of the resamples.
         name : str, default=None
-            Told in the legend.
+            The model's name in the legend.
         ax, curve_kwargs
             As for ``plot``.
 
@@ -209,7 +211,7 @@ class ReliabilityDisplay:
         ax : matplotlib Axes or array of them, default=None
             For the top label one, or two with the histogram; else one a class. By default those of a new figure.
         name : str, default=None
-            In place of the display's.
+            Replaces the display's.
         curve_kwargs : dict, default=None
             For ``Axes.plot`` of points and smooth curves; by default models on the same axes differ in colour and marker.
 
@@ -248,13 +250,13 @@ class ReliabilityDisplay:
     def _axes(self, ax: Any) -> NDArray:
         if self.classes is None:
             layout: dict[str, Any] = {"size": (5.2, 3.2), "n_columns": 1, "sharex": True, "height_ratios": [4, 1]}
-            axes = panels(ax, 2, self, **layout) if ax is None else np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+            axes = panels(ax, 2, self, **layout) if ax is None else given_axes(ax)
             if len(axes) > 2:
                 raise ValueError(f"ax must be one or two axes, for the diagram and the histogram, got {len(axes)}.")
             return axes
         n_classes = len(np.asarray(self.classes))
         n_columns, side = square_layout(n_classes)
-        room = 0.6 * n_columns / n_classes  # for legend and labels
+        room = 0.6 * n_columns / n_classes  # inches for legend and labels
         return panels(ax, n_classes, self, size=(side, side + room), n_columns=n_columns, sharex=True, sharey=True)
 
     def _draw_classes(self, style: dict[str, Any], own: bool) -> None:
@@ -285,10 +287,13 @@ class ReliabilityDisplay:
 
 
 def _smooth(y_true: ArrayLike, y_proba: ArrayLike, n_rows: float, options: dict[str, Any]) -> SmoothReliabilityCurve:
-    """Return the smooth curve where it is the mean of enough rows.
+    """Return the smooth curve, NaN where it is the mean of fewer than ``LEAST_ROWS`` rows.
 
-    The bandwidth of the smooth error shows each row where predictions are good; this one falls as that of a density estimate.
+    The bandwidth is that of density estimation, proportional to n^(-1/5). That of the smooth calibration error equals the
+    error: the curve of a calibrated model would follow single rows.
     """
+    # With n rows, or 1 / Σ w² of normalised weights (Kish), the mean under a Gaussian kernel of bandwidth h has the variance of
+    # a mean of n f(p) h 2 √π rows, f the density of predictions.
     curve = smooth_reliability_curve(y_true, y_proba, bandwidth=0.3 * n_rows**-0.2, **options)
     n_averaged = n_rows * curve.density * curve.bandwidth[:, None] * 2 * np.sqrt(np.pi)
     return replace(curve, prob_true=np.where(n_averaged >= LEAST_ROWS, curve.prob_true, np.nan))

@@ -1,4 +1,4 @@
-"""Risk–coverage curves: mistakes among the predictions that a model is surest of.
+"""Risk–coverage curves: the error rate among the most confident predictions.
 
 What lives here: ``RiskCoverageDisplay``. What doesn't: the curve and its area (``metrics``).
 """
@@ -11,19 +11,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..metrics import accuracy_coverage_curve, aurc_loss
-from ._drawing import GREY, NARROWER, draw_legend, name_of, next_style, one_axes, predict, width_of
+from ._drawing import GREY, NARROWER, draw_legend, next_style, one_axes, width_of
+from ._inputs import name_of, predict
 
 RANDOM, IDEAL = "random order", "ideal order"
-REFERENCES = (RANDOM, IDEAL)  # labels of what models on the same axes share
-FEWEST_SHOWN = 0.05  # of the rows: error rates among fewer may leave the axes
+REFERENCES = (RANDOM, IDEAL)  # labels of artists that models on the same axes share
+FEWEST_SHOWN = 0.05  # least coverage whose error rates the axes must contain
 
 
 class RiskCoverageDisplay:
-    """The error rate among the most confident rows, against how many of them are decided.
+    """Error rate among the most confident rows, against the coverage: the share of rows that are decided.
 
-    Made by ``from_estimator`` or ``from_predictions``. Going left, the model abstains from the rows that it is least sure of; a
-    good one leaves its mistakes behind. Dotted: an ideal order, with all mistakes last; dashed: none, the error rate of all.
-    For several models in one picture, pass the first display's ``ax_`` as ``ax`` of the others.
+    Made by ``from_estimator`` or ``from_predictions``. The less the coverage, the more rows of low confidence are rejected; if
+    confidence ranks mistakes last, the error rate decreases. Dotted: the ideal order, with all mistakes last. Dashed: a random
+    order, with the error rate of all rows. For several models in one picture, pass the first display's ``ax_`` as ``ax`` of the
+    others.
 
     Parameters
     ----------
@@ -32,9 +34,9 @@ class RiskCoverageDisplay:
     risk : array-like of shape (n_points,)
         Error rate among them.
     aurc : float, default=None
-        Area under the curve; told in the legend.
+        Area under the curve; written in the legend.
     name : str, default=None
-        Told in the legend.
+        The model's name in the legend.
 
     Attributes
     ----------
@@ -88,7 +90,7 @@ class RiskCoverageDisplay:
         y : array-like of shape (n_rows,)
         sample_weight : array-like of shape (n_rows,), default=None
         name : str, default=None
-            By default the estimator's class.
+            The model's name in the legend; by default the estimator's class.
         ax, curve_kwargs
             As for ``plot``.
 
@@ -124,7 +126,7 @@ class RiskCoverageDisplay:
         y_true, y_proba, labels, sample_weight
             As for ``sksoftmax.metrics.accuracy_coverage_curve``.
         name : str, default=None
-            Told in the legend.
+            The model's name in the legend.
         ax, curve_kwargs
             As for ``plot``.
 
@@ -153,7 +155,7 @@ class RiskCoverageDisplay:
         ax : matplotlib Axes, default=None
             By default those of a new figure.
         name : str, default=None
-            In place of the display's.
+            Replaces the display's.
         curve_kwargs : dict, default=None
             For the curve's ``Axes.plot``; by default models on the same axes differ in colour.
 
@@ -171,7 +173,7 @@ class RiskCoverageDisplay:
         coverage, risk = np.asarray(self.coverage), np.asarray(self.risk)
         name = self.name if name is None else name
         area = [] if self.aurc is None else [f"AURC\xa0=\xa0{self.aurc:.3g}"]
-        label = "".join(area or ["model"]) if name is None else " ".join([name, *(f"({told})" for told in area)])
+        label = "".join(area or ["model"]) if name is None else " ".join([name, *(f"({value})" for value in area)])
         style = next_style(self.ax_, REFERENCES, {"marker": None, **(curve_kwargs or {})})
         (self.line_,) = self.ax_.plot(coverage, risk, **{"label": label, **style})
         quiet = {"color": self.line_.get_color(), "linewidth": 1, "alpha": 0.8}
@@ -191,9 +193,9 @@ class RiskCoverageDisplay:
 
 
 def _highest(ax: Any) -> float:
-    """Return the upper end of the axis of error rates: room for the legend above all curves, their first rows left out.
+    """Return the upper limit of the axis of error rates: that of all curves and room for the legend above them.
 
-    Where the surest row is a mistake, an error rate begins at 1 whatever the model.
+    Coverages below ``FEWEST_SHOWN`` do not count: where the most confident row is a mistake, the error rate starts at 1.
     """
     rates = [
         np.max(rate[coverage >= FEWEST_SHOWN], initial=0) for coverage, rate in (line.get_data() for line in ax.get_lines())

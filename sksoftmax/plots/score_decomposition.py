@@ -1,4 +1,4 @@
-"""Proper scores in two parts: what a calibrator could mend, and what only a better model could.
+"""Proper scores as the sum of refinement and calibration loss.
 
 What lives here: ``ScoreDecompositionDisplay``. What doesn't: the decomposition (``metrics``).
 """
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..metrics import ScoreDecomposition, decompose_score
-from ._drawing import BLUE, NARROW, VERMILION, draw_legend, fit_text, name_of, one_axes, predict, width_of
+from ._drawing import BLUE, NARROW, VERMILION, draw_legend, fit_text, one_axes, width_of
+from ._inputs import name_of, predict
 
 UNITS = {
     "cross_entropy_loss": "cross-entropy, nats a row",
@@ -26,20 +27,21 @@ LABELS = {
 
 
 class ScoreDecompositionDisplay:
-    """A bar a model: its refinement, and behind that what recalibration would take away.
+    """Refinement and calibration parts of a proper score, a stacked bar a model.
 
     Made by ``from_estimator`` or ``from_predictions``, of one model or of several by name. Both parts are relative to the
-    calibrators of ``sksoftmax.metrics.decompose_score``, by default those of ``"auto"``. Models of equal refinement know the
-    same, as far as these can tell; the one with the longer end only tells it worse. Where recalibration made the score worse,
-    the end is hatched and lies within the bar: there is nothing to mend, or there are too few rows to learn how. On axes that
-    hold bars already, further models are drawn below them.
+    calibrators of ``sksoftmax.metrics.decompose_score``, by default those of ``"auto"``: refinement is the score after
+    recalibration, calibration what recalibration removes. Models of equal refinement and different calibration differ in what a
+    calibrator can repair. Where recalibration made the score worse, the calibration part is negative, hatched and within the
+    bar: the model is calibrated, or there are too few rows to fit a calibrator. On axes with bars, further models are drawn
+    below them.
 
     Parameters
     ----------
     decompositions : dict of str to ScoreDecomposition
         By the models' names.
     score : str, default="cross_entropy_loss"
-        Which score; told at the axis.
+        The score's name, for the axis label.
 
     Attributes
     ----------
@@ -48,7 +50,7 @@ class ScoreDecompositionDisplay:
     refinement_, calibration_ : matplotlib BarContainer
         A bar a model, the first on top.
     texts_ : list of matplotlib Text
-        "total = refinement + calibration" behind each bar.
+        "total = refinement + calibration", to the right of each bar.
     legend_ : matplotlib Legend
 
     References
@@ -63,7 +65,7 @@ class ScoreDecompositionDisplay:
     >>> rng = np.random.default_rng(0)
     >>> logits = rng.normal(size=(2000, 3))
     >>> y = (logits + rng.gumbel(size=(2000, 3))).argmax(axis=1)
-    >>> models = {"honest": softmax(logits), "boastful": softmax(2 * logits)}
+    >>> models = {"calibrated": softmax(logits), "overconfident": softmax(2 * logits)}
     >>> display = ScoreDecompositionDisplay.from_predictions(y, models)
     >>> [text.get_text() for text in display.texts_]
     ['0.855 = 0.855 + 0.000', '0.954 = 0.856 + 0.098']
@@ -142,8 +144,8 @@ class ScoreDecompositionDisplay:
         Raises
         ------
         ValueError
-            Bad input, no model, or a cross-entropy that is infinite, as a forest's is where a class of probability 0 came
-            true; the other scores are finite.
+            Bad input, no model, or an infinite cross-entropy: a true class has probability 0, as happens with forests. The
+            other scores are finite.
         """
         models = dict(y_proba) if isinstance(y_proba, Mapping) else {"model" if name is None else name: y_proba}
         if not models:
@@ -202,7 +204,7 @@ class ScoreDecompositionDisplay:
         ticks = drawn + [fit_text(name, min(2.4, 0.42 * width), 10) for name in names]
         self.ax_.set_yticks(np.arange(len(ticks)), ticks)
         self.ax_.set_ylim(len(ticks) - 0.4, -0.6)  # the first on top
-        # Room for the texts behind the bars.
+        # Room for the texts to the right of the bars.
         longest = max(float(bar.get_x() + bar.get_width()) for container in self.ax_.containers for bar in container)
         share = 1 - min(0.6, (1.1 if width < NARROW else 1.7) / width)
         self.ax_.set(xlabel=UNITS.get(self.score, self.score), xlim=(0, longest / share or 1.0))

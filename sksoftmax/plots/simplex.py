@@ -1,6 +1,6 @@
-"""Probabilities of three classes on a triangle.
+"""Probabilities of three classes as points of a triangle.
 
-What lives here: ``SimplexDisplay``. What doesn't: more classes, which no flat picture holds.
+What lives here: ``SimplexDisplay``. What doesn't: more classes, whose probabilities have more than two dimensions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._optional import import_optional
 from ..metrics._inputs import check_predictions
-from ._drawing import BLUE, GREEN, GREY, NARROWER, VERMILION, fade, fit_text, name_of, one_axes, predict, shorten, width_of
+from ._drawing import BLUE, GREEN, GREY, NARROWER, VERMILION, fade, fit_text, one_axes, shorten, width_of
+from ._inputs import check_names, name_of, predict
 
 COLORS = (BLUE, VERMILION, GREEN)
 MARKERS = ("o", "^", "s")
@@ -20,11 +21,11 @@ CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 
 
 class SimplexDisplay:
-    """Each row a point in a triangle whose corners are certainty of one of three classes, coloured by the true class.
+    """Predicted probabilities of three classes in barycentric coordinates: a point a row, coloured by its true class.
 
-    Made by ``from_estimator`` or ``from_predictions``. The regions are decisions: the class of largest probability, or the one
-    of least expected cost. A point in a region of another colour is a mistake. Points of frequent classes are fainter, and rare
-    classes are drawn above them.
+    Made by ``from_estimator`` or ``from_predictions``. A corner is a probability of 1. The regions are decisions: the class of
+    largest probability, or the one of least expected cost. A point in a region of another colour is a mistake. Points of
+    frequent classes are fainter, and rare classes are drawn above them.
 
     Parameters
     ----------
@@ -32,9 +33,9 @@ class SimplexDisplay:
     y_true : array-like of shape (n_rows,)
         Class indices in 0..2.
     classes : array-like of shape (3,)
-        Their names.
+        Names of the classes.
     cost : array-like of shape (3, 3), default=None
-        What deciding a column costs where a row is true; by default each mistake costs one.
+        ``cost[k, j]`` is the cost of deciding class j where class k is true; by default 1 for each mistake.
     name : str, default=None
         The title.
 
@@ -134,9 +135,9 @@ class SimplexDisplay:
         labels : array-like of shape (3,), default=None
             The classes in the order of the columns, where y_true may lack some of them.
         class_names : array-like of shape (3,), default=None
-            What to call them; by default their labels.
+            Names of the classes; by default their labels.
         cost : array-like of shape (3, 3), default=None
-            What deciding a column costs where a row is true; by default each mistake costs one.
+            ``cost[k, j]`` is the cost of deciding class j where class k is true; by default 1 for each mistake.
         name : str, default=None
             The title.
         ax, scatter_kwargs
@@ -157,6 +158,7 @@ class SimplexDisplay:
         if cost is not None and (np.shape(cost) != (3, 3) or not np.isfinite(np.asarray(cost, dtype=np.float64)).all()):
             raise ValueError(f"cost must be 3 x 3 finite numbers, got {cost!r}.")
         names = given.classes if class_names is None else np.asarray(class_names)
+        check_names("class_names", names, 3)
         display = cls(proba=given.proba, y_true=given.labels, classes=names, cost=cost, name=name)
         return display.plot(ax=ax, scatter_kwargs=scatter_kwargs)
 
@@ -168,7 +170,7 @@ class SimplexDisplay:
         ax : matplotlib Axes, default=None
             By default those of a new figure.
         name : str, default=None
-            In place of the display's.
+            Replaces the display's.
         scatter_kwargs : dict, default=None
             For ``Axes.scatter``.
 
@@ -201,7 +203,7 @@ class SimplexDisplay:
         places = np.asarray(self.proba, dtype=np.float64) @ CORNERS
         labels = np.asarray(self.y_true)
         n_rows = np.bincount(labels, minlength=3)
-        above = np.argsort(np.argsort(-n_rows, kind="stable"), kind="stable")  # a rarer class is drawn above
+        above = np.argsort(np.argsort(-n_rows, kind="stable"), kind="stable")  # ranks: rarer classes are drawn above
         smaller = min(1.0, width_of(self.ax_) / 3.5)
         self.points_: list[Any] = []
         for k, (color, marker) in enumerate(zip(COLORS, MARKERS, strict=True)):
@@ -215,14 +217,14 @@ class SimplexDisplay:
         width = width_of(self.ax_)
         font_size = 10 if width > NARROWER else 7
         names = [fit_text(name, 0.34 * width, font_size, 2 if width > NARROWER else 1) for name in np.asarray(self.classes)]
-        # Names of the lower corners begin and end there, so that they stay inside.
+        # Names at the lower corners are aligned inwards, so that they stay within the axes.
         corners = (((-0.06, -0.04), "left", "top"), ((1.06, -0.04), "right", "top"), ((0.5, 0.9), "center", "bottom"))
         for (place, across, upright), name_, color in zip(corners, names, COLORS, strict=True):
             self.ax_.text(*place, name_, color=color, fontweight="bold", fontsize=font_size, ha=across, va=upright)
         self.ax_.set(xlim=(-0.08, 1.08), ylim=(-0.18 if width > NARROWER else -0.3, 1.04), aspect="equal")
         self.ax_.set_axis_off()
         self.legend_ = None
-        if width > NARROWER:  # in narrow axes the corners tell the colours
+        if width > NARROWER:  # in narrow axes the corners' names show the colours
             handles = [self.ax_.scatter([], [], s=36, color=c, marker=m) for c, m in zip(COLORS, MARKERS, strict=True)]
             short = [fit_text(name, 0.2 * width, 8.3) for name in np.asarray(self.classes)]
             options = {"loc": "upper right", "bbox_to_anchor": (1.04, 1.0), "frameon": False, "fontsize": "small"}
@@ -232,28 +234,33 @@ class SimplexDisplay:
 
 
 def _point_size(n_rows: int) -> float:
+    """Return the area of a point in square points, less for more rows."""
     return float(np.clip(6000 / max(n_rows, 1), 8, 36))
 
 
 def _alpha(n_rows: int) -> float:
-    """Return how opaque points are: where a thousand lie upon each other, less."""
+    """Return the opacity of points, less for more rows, since they overlap."""
     return float(np.clip(10 / max(n_rows, 1) ** 0.5, 0.15, 0.85))
 
 
 def _region(cost: NDArray[np.float64], decided: int) -> NDArray[np.float64]:
-    """Return the corners, as probabilities, of where a decision costs least: the triangle cut by a line for each other one."""
+    """Return the corners, in probabilities, of the region where a decision has the least expected cost; empty if there is none.
+
+    The region is where p @ (cost[:, decided] - cost[:, other]) <= 0 for both other decisions: the triangle is clipped by these
+    two half-planes (Sutherland & Hodgman, 1974).
+    """
     corners = np.eye(3)
     for other in range(3):
         if other == decided or len(corners) == 0:
             continue
-        dearer = corners @ (cost[:, decided] - cost[:, other])  # positive where the other one is cheaper
+        excess = corners @ (cost[:, decided] - cost[:, other])  # positive where the other decision costs less
         kept = []
         for i in range(len(corners)):
             j = (i + 1) % len(corners)
-            if dearer[i] <= 0:
+            if excess[i] <= 0:
                 kept.append(corners[i])
-            if dearer[i] * dearer[j] < 0:
-                share = dearer[i] / (dearer[i] - dearer[j])
+            if excess[i] * excess[j] < 0:
+                share = excess[i] / (excess[i] - excess[j])
                 kept.append(corners[i] + share * (corners[j] - corners[i]))
         corners = np.array(kept).reshape(-1, 3)
     return corners
