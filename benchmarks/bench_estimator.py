@@ -30,7 +30,7 @@ from sklearn.preprocessing import normalize
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.data.rows import as_rows
+from sksoftmax.data.dataset import in_memory
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
@@ -89,11 +89,13 @@ def _evaluation_row(data: Data, dtype: type, n_threads: int, repeats: int) -> Ro
     peer_params = np.column_stack([coef, intercept]).ravel(order="F").astype(dtype)
     peer_loss = LinearModelLoss(base_loss=HalfMultinomialLoss(n_classes=data.n_classes), fit_intercept=True)
     peer_y = y.astype(dtype)
-    bound = CrossEntropy().bind(Targets(data.n_classes, np.full(len(y), 1 / len(y)), labels=y))
+    targets = Targets(data.n_classes, np.full(len(y), 1 / len(y)), labels=y)
+    bound = CrossEntropy().bind(targets)
     pools = ThreadpoolController()  # found once: looking for them takes longer than setting their limits
     with ThreadPoolExecutor(n_threads) as executor:
         pool = executor if n_threads > 1 else None
-        objective = LinearObjective(as_rows(X), bound, L2(), alpha, fit_intercept=True, pool=pool, n_threads=n_threads)
+        rows = in_memory(X, targets, pool=pool, n_threads=n_threads)
+        objective = LinearObjective(rows, bound, L2(), alpha, fit_intercept=True)
         params = objective.pack(coef, intercept)
 
         def ours() -> tuple[float, NDArray]:

@@ -32,7 +32,9 @@ from ._estimator.unknown_parameters import explain_unknown, refuse_unknown
 from ._params import objects_for_names
 from .data.arrays import as_numpy
 from .data.columns import check_columns, check_magnitude
-from .data.rows import RotatedRows, RowBlocks, as_rows, score_rows
+from .data.dataset import InMemoryDataset, as_rows
+from .data.rotated_rows import RotatedRows
+from .data.rows import Rows, score_rows
 from .data.sparse_indices import check_indices
 from .data.targets import (
     check_known_labels,
@@ -49,7 +51,7 @@ from .fitting.callbacks import CallbackSupportMixin, FitProgress
 from .fitting.loop import FitLoop
 from .fitting.partial_fit import PartialFitState
 from .fitting.validation import Sample, ValidationSet, check_validation_data
-from .losses import LOSSES, BoundLoss, Loss
+from .losses import LOSSES, BoundLoss, Loss, Targets
 from .objectives.cosine import CosineObjective
 from .objectives.linear import LinearObjective
 from .penalties import PENALTIES
@@ -340,7 +342,9 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             rotates = RotatedRows.is_worth_it(rows) and not self._feels_rotation()
             solved_rows = RotatedRows(sample.X) if rotates else rows
             threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
-            objective = self._objective(solved_rows, bound, total_weight, check_random_state(self.random_state), **threads)
+            objective = self._objective(
+                solved_rows, targets, bound, total_weight, check_random_state(self.random_state), **threads
+            )
 
             def attributes(params: NDArray[np.float64]) -> dict[str, Any]:
                 coef, intercept = objective.unpack(params)
@@ -376,7 +380,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 solution,
                 converged=solution.converged and not separated,
                 best_iteration=loop.best.n_iter if self.early_stopping and loop.best else None,
-                partial_fit_state=PartialFitState(n_rows=int(np.count_nonzero(bound.weight)), weight=total_weight),
+                partial_fit_state=PartialFitState(n_rows=int(np.count_nonzero(targets.weight)), weight=total_weight),
             )
             return progress, solution, ended_well, separated, interrupt
 
@@ -397,15 +401,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             raise ValueError(f"tol=None, no tolerance, needs a stochastic solver or SAGA; got solver={self.solver!r}.")
 
     def _objective(
-        self, rows: RowBlocks, bound: BoundLoss, total_weight: float, random_state: Any, **threads: Any
+        self, rows: Rows, targets: Targets, bound: BoundLoss, total_weight: float, random_state: Any, **threads: Any
     ) -> LinearObjective:
         alpha = self._alpha(total_weight)
-        given = {"fit_intercept": self.fit_intercept, "random_state": random_state, **threads}
+        data = InMemoryDataset(rows, targets, **threads)
+        given = {"fit_intercept": self.fit_intercept, "random_state": random_state}
         if not bound.unit_norm:
-            return LinearObjective(rows, bound, PENALTIES["l2"](), alpha, **given)
+            return LinearObjective(data, bound, PENALTIES["l2"](), alpha, **given)
         if issubclass(self._solver_type(), StochasticSolver | SAGA):
             raise ValueError(f"solver={self.solver!r} does not keep weights on the unit sphere, as loss={self.loss!r} needs.")
-        return CosineObjective(rows, bound, PENALTIES["l2"](), alpha, **given)
+        return CosineObjective(data, bound, PENALTIES["l2"](), alpha, **given)
 
     def _alpha(self, total_weight: float) -> float:
         """Return the strength of the penalty against the mean loss, 1 / (C · total weight); 0 for none.
@@ -480,7 +485,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         targets, total_weight = make_targets(classes, weight, class_weight, **encoded)
         loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
         rows, bound = as_rows(X), loss.bind(targets)
-        n_rows = int(np.count_nonzero(bound.weight))
+        n_rows = int(np.count_nonzero(targets.weight))
         so_far = getattr(self, "_partial_fit_state", PartialFitState()).with_batch(
             n_rows, total_weight, check_random_state(self.random_state)
         )
@@ -494,7 +499,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
 
         def learn(pool: ThreadPoolExecutor | None) -> None:
             threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
-            objective = self._objective(rows, bound, so_far.weight, so_far.random_state, **threads)
+            objective = self._objective(rows, targets, bound, so_far.weight, so_far.random_state, **threads)
 
             def start() -> NDArray[np.float64]:
                 return solver.start(objective) if first else objective.pack(self._dense_coef(), self.intercept_)
@@ -578,7 +583,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             return type(self.solver)
         return Solver if self.solver == "auto" else SOLVERS[self.solver]
 
-    def _solver(self, rows: RowBlocks, objective: LinearObjective) -> Any:
+    def _solver(self, rows: Rows, objective: LinearObjective) -> Any:
         if isinstance(self.solver, Solver):
             return self.solver
         if self.solver == "auto":
@@ -753,7 +758,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(len(intercept)) else 1
         return score_rows(rows, coef, intercept, n_threads)
 
-    def _kernel_coef(self, rows: RowBlocks) -> NDArray:
+    def _kernel_coef(self, rows: Rows) -> NDArray:
         """Return coef_ as the kernels of rows take it."""
         coef = self._dense_coef()
         return np.ascontiguousarray(coef if rows.class_major else coef.T, dtype=rows.dtype)

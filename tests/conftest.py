@@ -19,6 +19,7 @@ def rng():
 
 SMALL_BLOCKS = {
     "data.batches.GATHER_BYTES": 2**10,
+    "data.csr_rows.SQUARED_NORM_ROWS": 8,
     "data.rows.BLOCK_BYTES": 2**10,
     "data.rows.MAX_BLOCK_ROWS": 8,
     "data.rows.MIN_BLOCK_ROWS": 8,
@@ -28,12 +29,12 @@ SMALL_BLOCKS = {
     "calibration._likelihood.SEGMENT_SIZE": 2**6,
     "calibration.ensemble.BLOCK_ROWS": 8,
     "calibration._scaling.TRANSFORM_NUMBERS": 2**5,
-    "objectives.class_blocks.PANEL": 2,
+    "objectives.hessian.PANEL": 2,
     "objectives.class_blocks.RUN": 2,
     "objectives.class_blocks.STEP_NUMBERS": 1,
     "objectives.logit_scaling.BLOCK_NUMBERS": 2**5,
     "objectives.logit_scaling.SEGMENT_NUMBERS": 2**6,
-    "objectives.linear.HESSIAN_ROWS": 8,
+    "objectives.hessian.HESSIAN_ROWS": 8,
     "fitting.validation.BLOCK_BYTES": 2**8,
     "fitting.validation.MIN_BLOCK_ROWS": 8,
 }

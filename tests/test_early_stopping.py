@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from reference import validation_figures
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.data.rows import as_rows
+from sksoftmax.data.dataset import as_rows
 from sksoftmax.data.threads import run_in_pool
 from sksoftmax.fitting.validation import ValidationSet, split_rows
 from sksoftmax.losses import CrossEntropy, Targets

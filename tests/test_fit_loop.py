@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sksoftmax.data.rows import as_rows
+from sksoftmax.data.dataset import in_memory
 from sksoftmax.fitting.loop import FitLoop
 from sksoftmax.fitting.validation import ValidationScores
 from sksoftmax.losses import CrossEntropy, Targets
@@ -41,8 +41,8 @@ class Scripted(LBFGS):
 def test_the_best_iteration_is_the_first_of_the_lowest_criterion(course, best, made, make_problem):
     """NaN, the criterion of parameters that diverged, is higher than any other."""
     X, labels, weight = make_problem(9, 2, 2)
-    bound = CrossEntropy().bind(Targets(2, weight / weight.sum(), labels=labels.astype(np.int32)))
-    objective = LinearObjective(as_rows(X), bound, L2(), 0.1, fit_intercept=True)
+    targets = Targets(2, weight / weight.sum(), labels=labels.astype(np.int32))
+    objective = LinearObjective(in_memory(X, targets), CrossEntropy().bind(targets), L2(), 0.1, fit_intercept=True)
     scores = iter([ValidationScores(float(each), 0.5) for each in course])
     validation = SimpleNamespace(evaluate=lambda coef, intercept: next(scores))
     loop = FitLoop(objective, validation, lambda *_: False, early_stopping=True, tol=0.0, n_iter_no_change=3)

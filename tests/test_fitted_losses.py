@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 
 import reference
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.data.rows import as_rows
+from sksoftmax.data.dataset import in_memory
 from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
 from sksoftmax.objectives.cosine import CosineObjective
 from sksoftmax.objectives.linear import LinearObjective
@@ -261,8 +261,8 @@ def test_searches_reach_a_losss_hyperparameters(name):
 
 def sphere_objective(X, y, loss, container):
     weight = np.full(len(y), 1 / len(y))
-    bound = loss.bind(Targets(y.max() + 1, weight, labels=y.astype(np.int32)))
-    return CosineObjective(as_rows(loss.prepare(container(X))), bound, L2(), 0.3, fit_intercept=True)
+    targets = Targets(y.max() + 1, weight, labels=y.astype(np.int32))
+    return CosineObjective(in_memory(loss.prepare(container(X)), targets), loss.bind(targets), L2(), 0.3, fit_intercept=True)
 
 
 @pytest.mark.parametrize("loss", [CosineSoftmax(), CosineSoftmax(4.0, margin=0.2, angular_margin=0.7)], ids=repr)
@@ -289,9 +289,10 @@ def test_gradient_on_the_sphere_is_the_slope(problem, rng, loss, container):
 
 def test_objectives_know_whether_they_are_on_the_sphere(problem):
     X, y, _ = problem
-    bound = CosineSoftmax().bind(Targets(y.max() + 1, np.full(len(y), 1 / len(y)), labels=y.astype(np.int32)))
+    targets = Targets(y.max() + 1, np.full(len(y), 1 / len(y)), labels=y.astype(np.int32))
+    bound = CosineSoftmax().bind(targets)
     with pytest.raises(TypeError, match="LinearObjective is not made for a loss with unit_norm=True"):
-        LinearObjective(as_rows(X), bound, L2(), 0.0, fit_intercept=False)
+        LinearObjective(in_memory(X, targets), bound, L2(), 0.0, fit_intercept=False)
     with pytest.raises(ValueError, match="take no steps from minibatches; use solver='block-lbfgs'"):
         sphere_objective(X, y, CosineSoftmax(), np.asarray).shuffled_rows()
 
@@ -359,8 +360,8 @@ def test_focal_loss_ends_at_a_stationary_point_and_never_rises(rng, gamma, n_cla
 
 def objective_of(loss, X, y):
     weight = np.full(len(X), 1 / len(X))
-    bound = loss.bind(Targets(y.max() + 1, weight, labels=y.astype(np.int32)))
-    return LinearObjective(as_rows(X), bound, L2(), 0.0, fit_intercept=False)
+    targets = Targets(y.max() + 1, weight, labels=y.astype(np.int32))
+    return LinearObjective(in_memory(X, targets), loss.bind(targets), L2(), 0.0, fit_intercept=False)
 
 
 def test_a_falling_slope_at_the_end_accepts_a_step_of_convex_objectives_only():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sksoftmax.data.rows import as_rows, score_rows
+from sksoftmax.data.dataset import as_rows
+from sksoftmax.data.rows import score_rows
 from sksoftmax.data.threads import map_in_order, run_in_pool
 from sksoftmax.losses import CrossEntropy, Targets
 
@@ -63,11 +64,14 @@ def test_projection_is_the_transposed_product(rng, n_classes, dtype, container):
         plain, X = make_rows(rng, n_rows, 6, dtype, container)
         labels = rng.integers(n_classes, size=n_rows).astype(np.int32)
         weight = rng.dirichlet(np.ones(n_rows))
-        loss = CrossEntropy().bind(Targets(n_classes, weight, labels=labels))
+        targets = Targets(n_classes, weight, labels=labels)
+        loss = CrossEntropy().bind(targets)
         rows = as_rows(X)
         shape = (loss.n_logits, 6) if rows.class_major else (6, loss.n_logits)
         out = np.zeros(shape), np.zeros(loss.n_logits)
-        value = rows.sum_loss(loss.arguments, np.zeros(shape, dtype), np.zeros(loss.n_logits, dtype), (0, n_rows), out)
+        value = rows.sum_value_and_gradient(
+            loss.arguments(targets), np.zeros(shape, dtype), np.zeros(loss.n_logits, dtype), (0, n_rows), out
+        )
         residual = (1 / n_classes - np.eye(n_classes)[labels]) * weight[:, None]
         residual = residual[:, 1:] if n_classes == 2 else residual
         coef_gradient = out[0] if rows.class_major else out[0].T
@@ -86,8 +90,9 @@ def test_wide_rows_are_taken_in_chunks_of_classes(rng, n_classes, dtype):
     logits = score_rows(as_rows(X), coef, intercept, 1)
     np.testing.assert_allclose(logits, X @ coef.T + intercept, rtol=100 * TOLERANCE[dtype], atol=100 * TOLERANCE[dtype])
     out = np.zeros(coef.shape), np.zeros(n_classes)
-    loss = CrossEntropy().bind(Targets(n_classes, weight, labels=labels))
-    as_rows(X).sum_loss(loss.arguments, np.zeros_like(coef), np.zeros_like(intercept), (0, 9), out)
+    targets = Targets(n_classes, weight, labels=labels)
+    loss = CrossEntropy().bind(targets)
+    as_rows(X).sum_value_and_gradient(loss.arguments(targets), np.zeros_like(coef), np.zeros_like(intercept), (0, 9), out)
     residual = (1 / n_classes - np.eye(n_classes)[labels]) * weight[:, None]
     np.testing.assert_allclose(out[0], residual.T @ X, atol=TOLERANCE[dtype])
 
@@ -97,9 +102,12 @@ def test_float32_gradients_are_summed_in_float64(rng):
     """A million equal rows: a float32 sum would be off in its fourth digit."""
     X = np.full((2**20, 1), 0.1, dtype=np.float32)
     labels = np.zeros(len(X), dtype=np.int32)
-    loss = CrossEntropy().bind(Targets(3, np.full(len(X), 1 / len(X)), labels=labels))
+    targets = Targets(3, np.full(len(X), 1 / len(X)), labels=labels)
+    loss = CrossEntropy().bind(targets)
     out = np.zeros((3, 1)), np.zeros(3)
-    as_rows(X).sum_loss(loss.arguments, np.zeros((3, 1), np.float32), np.zeros(3, np.float32), (0, len(X)), out)
+    as_rows(X).sum_value_and_gradient(
+        loss.arguments(targets), np.zeros((3, 1), np.float32), np.zeros(3, np.float32), (0, len(X)), out
+    )
     np.testing.assert_allclose(out[0][:, 0], 0.1 * np.array([-2 / 3, 1 / 3, 1 / 3]), rtol=1e-6)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sksoftmax.calibration._regression import all_logits
-from sksoftmax.data.rows import as_rows
+from sksoftmax.data.dataset import in_memory
 from sksoftmax.data.threads import run_fit
 from sksoftmax.losses import Targets
 from sksoftmax.objectives.linear import LinearObjective
@@ -49,7 +49,7 @@ def test_it_is_the_dense_objective_restricted(n_classes, soft, shared):
     logits, targets, diagonal, params = make(n_classes, shared=shared, soft=soft)
     design = np.column_stack([logits, np.ones(len(logits))])
     nothing = PriorL2(np.zeros(design.shape[1] * n_classes), np.zeros(design.shape[1] * n_classes))
-    dense = LinearObjective(as_rows(design), all_logits(targets), nothing, 1.0, fit_intercept=False)
+    dense = LinearObjective(in_memory(design, targets), all_logits(targets), nothing, 1.0, fit_intercept=False)
     full, jacobian = spread(params, n_classes)
     ridge = diagonal._penalty
     value, gradient = dense.value_and_gradient(full)
@@ -100,7 +100,7 @@ def test_a_prior_enters_value_gradient_hessian_and_blocks_of_the_dense_objective
     logits, targets, *_ = make(4, shared=False)
     mean, weight = rng.normal(size=16), rng.uniform(0.1, 2, size=16)
     objectives = [
-        LinearObjective(as_rows(logits), all_logits(targets), PriorL2(mean, w), 1.0, fit_intercept=False)
+        LinearObjective(in_memory(logits, targets), all_logits(targets), PriorL2(mean, w), 1.0, fit_intercept=False)
         for w in (weight, 0 * weight)
     ]
     params = rng.normal(size=16)

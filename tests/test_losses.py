@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 import reference
-from sksoftmax.data.rows import as_rows
+from sksoftmax.data.dataset import as_rows
 from sksoftmax.kernels import losses as kernels
 from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
 from sksoftmax.penalties import PENALTIES
@@ -38,18 +38,20 @@ def make_targets(rng, kind, n_rows, n_classes):
     return targets, mass / mass.sum(axis=1, keepdims=True)
 
 
-def value_and_gradient(bound, logits):
+def value_and_gradient(bound, targets, logits):
     """Loss and gradient on logits: with the identity as X, coefficients are logits."""
     rows = as_rows(np.eye(len(logits), dtype=logits.dtype))
     out = np.zeros((logits.shape[1], len(logits))), np.zeros(logits.shape[1])
     no_intercept = np.zeros(logits.shape[1], dtype=logits.dtype)
-    value = rows.sum_loss(bound.arguments, np.ascontiguousarray(logits.T), no_intercept, (0, len(logits)), out)
+    value = rows.sum_value_and_gradient(
+        bound.arguments(targets), np.ascontiguousarray(logits.T), no_intercept, (0, len(logits)), out
+    )
     return value, out[0].T
 
 
-def hessians(bound, logits):
+def hessians(bound, targets, logits):
     """Each row's Hessian on its logits, (n_rows, n_logits, n_logits), without the row's weight."""
-    number, labels, _, _, weight, parameters = bound.arguments
+    number, labels, _, _, weight, parameters = bound.arguments(targets)
     pair_weight = np.empty((bound.n_logits * (bound.n_logits + 1) // 2, len(logits)))
     kernels.curvatures(number, labels, parameters, weight, 0, len(logits), logits.copy(), pair_weight)
     rows, columns = np.tril_indices(bound.n_logits)
@@ -92,7 +94,7 @@ class TestLoss:
 
     def test_value_equals_reference(self, rng, name, options, n_classes, kind):
         bound, targets, rows, logits = self.problem(rng, name, options, n_classes, kind)
-        value, _ = value_and_gradient(bound, logits)
+        value, _ = value_and_gradient(bound, targets, logits)
         np.testing.assert_allclose(value, targets.weight @ row_losses(name, options, logits, targets, rows), rtol=1e-13)
 
     def test_huge_logits(self, rng, name, options, n_classes, kind):
@@ -101,7 +103,7 @@ class TestLoss:
         if bound.unit_norm:
             return  # a cosine is at most one
         logits = rng.uniform(-1e4, 1e4, size=logits.shape)
-        value, gradient = value_and_gradient(bound, logits)
+        value, gradient = value_and_gradient(bound, targets, logits)
         expected = row_losses(name, options, logits, targets, rows)
         np.testing.assert_allclose(value, targets.weight @ expected, rtol=1e-12)
         up, down = logits.copy(), logits.copy()
@@ -113,38 +115,38 @@ class TestLoss:
             up[:, k] = down[:, k] = logits[:, k]
 
     def test_float32_logits(self, rng, name, options, n_classes, kind):
-        bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
+        bound, targets, _, logits = self.problem(rng, name, options, n_classes, kind)
         logits = logits.astype(np.float32)
-        value, gradient = value_and_gradient(bound, logits)
-        expected_value, expected = value_and_gradient(bound, logits.astype(np.float64))
+        value, gradient = value_and_gradient(bound, targets, logits)
+        expected_value, expected = value_and_gradient(bound, targets, logits.astype(np.float64))
         np.testing.assert_allclose(value, expected_value, rtol=1e-5)
         np.testing.assert_allclose(gradient, expected, atol=1e-6)
 
     def test_gradient_is_the_slope(self, rng, name, options, n_classes, kind):
-        bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
-        _, gradient = value_and_gradient(bound, logits)
+        bound, targets, _, logits = self.problem(rng, name, options, n_classes, kind)
+        _, gradient = value_and_gradient(bound, targets, logits)
         step = 1e-6
         for index in np.ndindex(*logits.shape):
             up, down = logits.copy(), logits.copy()
             up[index] += step
             down[index] -= step
-            slope = (value_and_gradient(bound, up)[0] - value_and_gradient(bound, down)[0]) / (2 * step)
+            slope = (value_and_gradient(bound, targets, up)[0] - value_and_gradient(bound, targets, down)[0]) / (2 * step)
             np.testing.assert_allclose(gradient[index], slope, atol=1e-8)
 
     def test_hessian_is_the_slope_of_the_gradient(self, rng, name, options, n_classes, kind):
-        bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
+        bound, targets, _, logits = self.problem(rng, name, options, n_classes, kind)
         if not bound.has_hessian:
             with pytest.raises(ValueError, match=r"has no Hessian; use solver='block-lbfgs'"):
                 bound.require_hessian()
             return
         direction = rng.normal(size=logits.shape)
         step = 1e-6
-        up, down = (value_and_gradient(bound, logits + sign * step * direction)[1] for sign in (1, -1))
+        up, down = (value_and_gradient(bound, targets, logits + sign * step * direction)[1] for sign in (1, -1))
         expected = (up - down) / (2 * step)
         rows, no_intercept = as_rows(np.eye(len(logits))), np.zeros(bound.n_logits)
         out = np.zeros(logits.T.shape), np.zeros(bound.n_logits)
         rows.sum_hessian_product(
-            bound.arguments,
+            bound.arguments(targets),
             np.ascontiguousarray(logits.T),
             no_intercept,
             (np.ascontiguousarray(direction.T), no_intercept),
@@ -152,12 +154,12 @@ class TestLoss:
             out,
         )
         np.testing.assert_allclose(out[0].T, expected, atol=1e-8)
-        hessian = hessians(bound, logits) * bound.weight[:, None, None]
+        hessian = hessians(bound, targets, logits) * targets.weight[:, None, None]
         np.testing.assert_allclose(np.einsum("ikj,ij->ik", hessian, direction), expected, atol=1e-8)
-        number, labels, _, _, _, parameters = bound.arguments
+        number, labels, _, _, _, parameters = bound.arguments(targets)
         diagonal = logits.copy()
         kernels.curvature(number, labels, parameters, 0, len(logits), diagonal)
-        np.testing.assert_allclose(diagonal * bound.weight[:, None], np.einsum("ikk->ik", hessian), atol=1e-15)
+        np.testing.assert_allclose(diagonal * targets.weight[:, None], np.einsum("ikk->ik", hessian), atol=1e-15)
 
     def test_curvature_bound_is_the_greatest_curvature(self, rng, name, options, n_classes, kind):
         """The largest eigenvalue of a row's Hessian is greatest where two classes share all probability."""
@@ -170,18 +172,18 @@ class TestLoss:
         logits = np.full((201, n_classes), -100.0)
         logits[row, label], logits[row, label - 1] = np.linspace(-3, 3, 201), 0
         logits = logits[:, 1:] - logits[:, :1] if n_classes == 2 else logits
-        greatest = np.linalg.eigvalsh(hessians(bound, logits)).max()
+        greatest = np.linalg.eigvalsh(hessians(bound, targets, logits)).max()
         assert 0.99 * bound.lipschitz_constant < greatest < (1 + 1e-12) * bound.lipschitz_constant
         elsewhere = rng.normal(scale=2, size=logits.shape)
-        assert np.linalg.eigvalsh(hessians(bound, elsewhere)).max() < (1 + 1e-12) * bound.lipschitz_constant
+        assert np.linalg.eigvalsh(hessians(bound, targets, elsewhere)).max() < (1 + 1e-12) * bound.lipschitz_constant
 
     def test_shift_invariance_is_as_declared(self, rng, name, options, n_classes, kind):
-        bound, _, _, logits = self.problem(rng, name, options, n_classes, kind)
+        bound, targets, _, logits = self.problem(rng, name, options, n_classes, kind)
         if bound.unit_norm:  # what shifts all cosines alike is no weight of unit length
             assert not bound.shift_invariant
             return
-        shifted = value_and_gradient(bound, logits + 1.0)[0]
-        assert np.isclose(shifted, value_and_gradient(bound, logits)[0], rtol=1e-10) == bound.shift_invariant
+        shifted = value_and_gradient(bound, targets, logits + 1.0)[0]
+        assert np.isclose(shifted, value_and_gradient(bound, targets, logits)[0], rtol=1e-10) == bound.shift_invariant
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -222,7 +224,7 @@ def test_cosines_at_their_bounds_have_finite_gradients():
             bound = CosineSoftmax(**options).bind(targets)
             cosines = np.full((2, bound.n_logits), 1.0)
             cosines[1] = -1.0
-            value, gradient = value_and_gradient(bound, cosines)
+            value, gradient = value_and_gradient(bound, targets, cosines)
             assert np.isfinite(value)
             assert np.all(np.isfinite(gradient))
 
@@ -283,13 +285,13 @@ def test_logit_adjustment_by_a_given_prior(rng, n_classes):
     bound = LogitAdjusted(tau=0.7, class_prior=list(prior)).bind(targets)
     logits = rng.normal(size=(9, bound.n_logits))
     losses = [reference.logit_adjusted(z, t, 0.7, prior) for z, t in zip(both_logits(logits), rows, strict=True)]
-    np.testing.assert_allclose(value_and_gradient(bound, logits)[0], targets.weight @ losses, rtol=1e-13)
+    np.testing.assert_allclose(value_and_gradient(bound, targets, logits)[0], targets.weight @ losses, rtol=1e-13)
 
 
 def test_a_class_without_weight_is_not_adjusted():
     weight = np.array([0.25, 0.75, 0.0])
     bound = LogitAdjusted().bind(Targets(3, weight, labels=np.arange(3, dtype=np.int32)))
-    np.testing.assert_allclose(bound.arguments[-1], [0.0, np.log(0.25), np.log(0.75), 0.0])
+    np.testing.assert_allclose(bound.parameters, [0.0, np.log(0.25), np.log(0.75), 0.0])
 
 
 @pytest.mark.parametrize("name", list(LOSSES))
@@ -330,9 +332,9 @@ def test_the_loss_vanishes_where_every_label_leads(logits, labels, smoothing, va
         Targets(n_classes, weight, proba=hard, class_weight=ones),
     ):
         bound = CrossEntropy(smoothing).bind(targets)
-        assert bound.is_separated_by(logits.copy(), 0, 2) is vanishes
+        assert bound.is_separated_by(logits.copy(), targets) is vanishes
     soft = Targets(n_classes, weight, proba=0.9 * hard + 0.1 / n_classes, class_weight=ones)
-    assert not CrossEntropy(smoothing).bind(soft).is_separated_by(logits.copy(), 0, 2)
+    assert not CrossEntropy(smoothing).bind(soft).is_separated_by(logits.copy(), soft)
 
 
 @pytest.mark.parametrize("name", list(PENALTIES))

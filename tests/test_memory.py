@@ -15,7 +15,8 @@ from sklearn.utils.fixes import parse_version, sp_version
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
-from sksoftmax.data.rows import BLOCK_BYTES, as_rows
+from sksoftmax.data.dataset import in_memory
+from sksoftmax.data.rows import BLOCK_BYTES
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.class_blocks import STEP_NUMBERS
 from sksoftmax.objectives.linear import LinearObjective
@@ -173,7 +174,7 @@ def test_auto_takes_no_solver_whose_matrices_exceed_the_limit():
 def test_matrices_keep_within_their_limit(make_problem, n_bytes):
     X, y, _ = make_problem(60, 5, 3)
     targets = Targets(3, np.full(60, 1 / 60), labels=y.astype(np.int32))
-    objective = LinearObjective(as_rows(X), CrossEntropy().bind(targets), L2(), 0.1, fit_intercept=True)
+    objective = LinearObjective(in_memory(X, targets), CrossEntropy().bind(targets), L2(), 0.1, fit_intercept=True)
     params = np.random.default_rng(0).normal(size=objective.n_params)
     precondition = Preconditioner(objective, params, max_bytes=n_bytes)
     arrays = [array for array in vars(precondition).values() if isinstance(array, np.ndarray)]

@@ -1,6 +1,7 @@
 """sksoftmax.objective: against the reference, against finite differences, and the same bits on any number of threads."""
 
 import tracemalloc
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from scipy import sparse
 
 import reference
-from sksoftmax.data.rows import MIN_BLOCK_COLUMNS, as_rows
+from sksoftmax.data.csr_rows import MIN_BLOCK_COLUMNS
+from sksoftmax.data.dataset import in_memory
 from sksoftmax.data.threads import run_fit
 from sksoftmax.losses import LOSSES, CrossEntropy, Targets
 from sksoftmax.objectives.class_blocks import RUN, runs
@@ -17,12 +19,17 @@ from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
 
 
+def segments(objective):
+    return objective.data.segments(objective.n_logits)
+
+
 def make_objective(X, labels, n_classes, *, C=0.7, weight=None, smoothing=0.0, fit_intercept=True, pool=None, n_threads=1):
     weight = np.ones(len(labels)) if weight is None else weight
     targets = Targets(n_classes, weight / weight.sum(), labels=labels.astype(np.int32))
     loss = CrossEntropy(smoothing).bind(targets)
     alpha = 1 / (C * weight.sum())
-    return LinearObjective(as_rows(X), loss, L2(), alpha, fit_intercept=fit_intercept, pool=pool, n_threads=n_threads)
+    data = in_memory(X, targets, pool=pool, n_threads=n_threads)
+    return LinearObjective(data, loss, L2(), alpha, fit_intercept=fit_intercept)
 
 
 LAYOUTS = pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
@@ -57,13 +64,15 @@ class Problem:
         if kind == "labels":
             target = reference.one_hot(labels, n_classes)
             shares = weight @ target
-            bound = loss.bind(Targets(n_classes, weight / weight.sum(), labels=labels.astype(np.int32)))
+            targets = Targets(n_classes, weight / weight.sum(), labels=labels.astype(np.int32))
         else:
             proba, class_weight = rng.dirichlet(np.ones(n_classes), size=len(X)), rng.uniform(0.5, 2, size=n_classes)
             mass = proba * class_weight
             shares = weight @ proba
             target, weight = mass / mass.sum(axis=1, keepdims=True), weight * mass.sum(axis=1)
-            bound = loss.bind(Targets(n_classes, weight / weight.sum(), proba=proba, class_weight=class_weight))
+            targets = Targets(n_classes, weight / weight.sum(), proba=proba, class_weight=class_weight)
+        bound = loss.bind(targets)
+        self.targets = targets
         self.options = dict(OPTIONS[name])
         if name == "logit_adjusted":
             self.options["class_prior"] = shares / shares.sum()
@@ -76,7 +85,7 @@ class Problem:
             fit_intercept=fit_intercept,
         )
         self.container = container
-        self.objective = self.make(as_rows(container(self.dense)))
+        self.objective = self.make(in_memory(container(self.dense), targets))
         self.params = 0.5 * rng.normal(size=self.objective.n_params)
         self.directions = rng.normal(size=(3, self.objective.n_params))
 
@@ -102,7 +111,10 @@ class TestObjective:
     @pytest.fixture
     def problem(self, make_problem, rng, name, kind, container, n_classes, fit_intercept):
         problem = Problem(make_problem, rng, name, kind, container, n_classes, fit_intercept)
-        n_segments, n_rows = len(problem.objective._segments), len(problem.objective._rows.block(problem.objective.n_logits))
+        n_segments, n_rows = (
+            len(segments(problem.objective)),
+            len(problem.objective.data.rows.block(problem.objective.n_logits)),
+        )
         assert n_segments > 1
         assert problem.objective.n_rows / n_segments > 2 * n_rows
         return problem
@@ -131,7 +143,7 @@ class TestObjective:
             product = objective.hessian_product(params, direction)
             np.testing.assert_allclose(product, (up - down) / (2 * step), atol=1e-8)
             np.testing.assert_allclose(product, hessian @ direction, atol=1e-13)
-        monkeypatch.setattr("sksoftmax.objectives.linear.HESSIAN_FEATURES", 0)  # as if there were many columns
+        monkeypatch.setattr("sksoftmax.objectives.hessian.HESSIAN_FEATURES", 0)  # as if there were many columns
         np.testing.assert_allclose(objective.hessian(params), hessian, atol=1e-14)
 
     def test_diagonals_and_blocks_are_the_hessians(self, problem, rng, monkeypatch):
@@ -141,10 +153,9 @@ class TestObjective:
         if not objective.has_hessian:
             return
         # Those of the model that preconditions a loss: hinge's is rounder.
-        number, *_, parameters = problem.objective._loss.model_arguments
-        own_arguments = objective._loss.arguments
-        objective._loss.arguments = (number, *own_arguments[1:-1], parameters)
-        hessian, positions = objective.hessian(params), objective._positions()
+        model = objective.loss.model
+        objective.loss = replace(objective.loss, number=model.number, parameters=model.parameters)
+        hessian, positions = objective.hessian(params), objective.layout.positions()
         own = [hessian[np.ix_(at, at)] for at in positions]
         np.testing.assert_allclose(objective.hessian_diagonal(params), hessian.diagonal(), rtol=1e-12)
         np.testing.assert_allclose(objective.class_blocks(params), own, atol=1e-13)
@@ -155,7 +166,9 @@ class TestObjective:
 
     def test_float32_rows_have_the_same_figures(self, problem):
         rows = problem.dense.astype(np.float32)
-        single, double = (problem.make(as_rows(problem.container(X))) for X in (rows, rows.astype(np.float64)))
+        single, double = (
+            problem.make(in_memory(problem.container(X), problem.targets)) for X in (rows, rows.astype(np.float64))
+        )
         params = problem.params.astype(np.float32).astype(np.float64)
         value, gradient = double.value_and_gradient(params)
         assert gradient.dtype == single.value_and_gradient(params)[1].dtype == np.float64
@@ -204,7 +217,7 @@ def test_same_bits_on_any_number_of_threads(rng, container, dtype):
 
     def evaluate(pool, n_threads):
         objective = make_objective(container(X), labels, 9, pool=pool, n_threads=n_threads)
-        assert len(objective._segments) > 3
+        assert len(segments(objective)) > 3
         params = np.random.default_rng(1).normal(size=objective.n_params) * 0.1
         direction = np.random.default_rng(2).normal(size=objective.n_params)
         value, gradient = objective.value_and_gradient(params)
@@ -237,7 +250,7 @@ def test_rows_that_are_decided_count_through_the_gram_matrix(make_problem):
     params = objective.pack(40 * np.eye(3), np.zeros(3))
     hessian = objective.hessian(params)
     for k, block in enumerate(objective.class_blocks(params)):
-        positions = objective._positions()[k]
+        positions = objective.layout.positions()[k]
         exact = hessian[np.ix_(positions, positions)]
         # The total curvature is kept; its direction is that of all rows, for the little that decided ones add.
         np.testing.assert_allclose(block[-1, -1], exact[-1, -1], rtol=1e-12)
@@ -281,7 +294,7 @@ def test_set_head_undoes_head(make_problem, rng, container, n_classes, fit_inter
     params = rng.normal(size=objective.n_params)
     rows = objective.gather_blocks(params)
     assert rows.shape == (objective.n_logits, objective.block_size) == (objective.n_logits, 4 + fit_intercept)
-    np.testing.assert_array_equal(rows[0], params[objective._positions()[0]])
+    np.testing.assert_array_equal(rows[0], params[objective.layout.positions()[0]])
     copy = np.zeros_like(params)
     objective.scatter_blocks(copy, rows)
     np.testing.assert_array_equal(copy, params)
@@ -299,7 +312,7 @@ def test_the_head_of_sparse_rows_is_their_heaviest_columns(make_problem, rng, n_
     objective = make_objective(sparse.csr_array(X), labels, n_classes, fit_intercept=fit_intercept)
     assert not objective.covers_all_columns
     params = 0.1 * rng.normal(size=objective.n_params)
-    positions = objective._positions()
+    positions = objective.layout.positions()
     head = np.concatenate([positions[:, heavy], positions[:, 200:]], axis=1)
     np.testing.assert_array_equal(objective.gather_blocks(params), params[head])
     zero = np.zeros(objective.n_params)
@@ -319,10 +332,10 @@ def test_centring_takes_the_mean_over_the_classes(make_problem, rng, container, 
     X, labels, _ = make_problem(20, 4, n_classes)
     objective = make_objective(container(X), labels, n_classes, fit_intercept=fit_intercept)
     params = rng.normal(size=objective.n_params)
-    rows = params[objective._positions()]
+    rows = params[objective.layout.positions()]
     objective.project_out_shift(params)
     expected = rows - rows.mean(axis=0) if n_classes > 2 else rows
-    np.testing.assert_allclose(params[objective._positions()], expected, atol=1e-15)
+    np.testing.assert_allclose(params[objective.layout.positions()], expected, atol=1e-15)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -340,7 +353,8 @@ def test_smoothness_is_the_greatest_curvature_of_a_row(make_problem, rng, name, 
 
     def make(rows, share):
         targets = Targets(n_classes, share, labels=labels[rows].astype(np.int32))
-        return LinearObjective(as_rows(container(X[rows])), loss.bind(targets), L2(), 0.0, fit_intercept=fit_intercept)
+        data = in_memory(container(X[rows]), targets)
+        return LinearObjective(data, loss.bind(targets), L2(), 0.0, fit_intercept=fit_intercept)
 
     every = make(np.arange(len(X)), share)
     assert every.n_weighted_rows == len(X) - 1

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.data.rows import as_rows
+from sksoftmax.data.dataset import in_memory
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
@@ -23,7 +23,7 @@ ALL = pytest.mark.parametrize("name", list(BATCH_SOLVERS))
 
 def make_objective(X, labels, n_classes, alpha, fit_intercept=True):
     targets = Targets(n_classes, np.full(len(labels), 1 / len(labels)), labels=labels.astype(np.int32))
-    return LinearObjective(as_rows(X), CrossEntropy().bind(targets), L2(), alpha, fit_intercept=fit_intercept)
+    return LinearObjective(in_memory(X, targets), CrossEntropy().bind(targets), L2(), alpha, fit_intercept=fit_intercept)
 
 
 def plain(make_problem):
@@ -227,8 +227,9 @@ def test_the_newton_direction_is_that_of_the_hessian_without_curvature_along_shi
     proba, class_weight = rng.dirichlet(np.ones(n_classes), size=60), rng.uniform(0.5, 2, size=n_classes)
     mass = weight * (proba @ class_weight if kind != "labels" else 1)
     targets = {"labels": labels.astype(np.int32)} if kind == "labels" else {"proba": proba, "class_weight": class_weight}
-    bound = CrossEntropy().bind(Targets(n_classes, mass / mass.sum(), **targets))
-    objective = LinearObjective(as_rows(container(X)), bound, L2(), alpha, fit_intercept=fit_intercept)
+    targets = Targets(n_classes, mass / mass.sum(), **targets)
+    bound = CrossEntropy().bind(targets)
+    objective = LinearObjective(in_memory(container(X), targets), bound, L2(), alpha, fit_intercept=fit_intercept)
     params = without_shift(objective, rng.normal(size=objective.n_params))
     _, gradient = objective.value_and_gradient(params)
     expected = -np.linalg.lstsq(objective.hessian(params), gradient, rcond=1e-12)[0]

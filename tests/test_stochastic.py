@@ -1,6 +1,7 @@
 """Stochastic solvers: the steps of their rules, limits, schedules, seeds, sparse rows, ends of fits."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
 from sksoftmax.data import batches
-from sksoftmax.data.rows import as_rows
+from sksoftmax.data.dataset import in_memory
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
@@ -34,9 +35,10 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def make_objective(X, labels, n_classes, alpha=1e-2, weight=None, fit_intercept=True, seed=0, **targets):
     weight = np.ones(X.shape[0]) if weight is None else weight
     targets = targets or {"labels": labels.astype(np.int32)}
-    bound = CrossEntropy().bind(Targets(n_classes, weight / weight.sum(), **targets))
+    targets = Targets(n_classes, weight / weight.sum(), **targets)
+    bound = CrossEntropy().bind(targets)
     random_state = np.random.RandomState(seed)
-    return LinearObjective(as_rows(X), bound, L2(), alpha, fit_intercept=fit_intercept, random_state=random_state)
+    return LinearObjective(in_memory(X, targets), bound, L2(), alpha, fit_intercept=fit_intercept, random_state=random_state)
 
 
 def sparse_problem(make_problem, n_rows=101, n_features=7, n_classes=3):
@@ -392,10 +394,15 @@ def test_sagas_rate_is_half_of_one_over_the_greatest_curvature_of_a_rows_loss_an
     assert_allclose(solution.history[0].learning_rate, 1 / (2 * curvature), rtol=1e-12)
 
 
+class Unbounded(CrossEntropy):
+    def lipschitz_constant(self, n_classes):
+        return np.inf
+
+
 def test_saga_says_what_it_needs_of_a_loss_without_a_bound(make_problem):
     X, labels, _ = make_problem()
     objective = make_objective(X, labels, 3)
-    objective._loss.lipschitz_constant = np.inf
+    objective.loss = replace(objective.loss, loss=Unbounded())
     with pytest.raises(ValueError, match=r"SAGA\(learning_rate"):
         SAGA().solve(objective, np.zeros(18), tol=1e-3, max_iter=5)
     assert SAGA(learning_rate=0.05).solve(objective, np.zeros(18), tol=1e-3, max_iter=500).converged

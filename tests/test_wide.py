@@ -6,8 +6,9 @@ from scipy import sparse
 
 import reference
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.data import rows as blocks
-from sksoftmax.data.rows import RotatedRows, as_rows
+from sksoftmax.data import rotated_rows
+from sksoftmax.data.dataset import as_rows
+from sksoftmax.data.rotated_rows import RotatedRows
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_only_wide_dense_rows_of_moderate_size_are_rotated(monkeypatch):
     assert RotatedRows.is_worth_it(as_rows(X))
     assert not RotatedRows.is_worth_it(as_rows(np.ones((4, 4))))
     assert not RotatedRows.is_worth_it(as_rows(sparse.csr_array(X)))
-    monkeypatch.setattr(blocks, "MAX_ROTATION_BYTES", X.nbytes - 1)
+    monkeypatch.setattr(rotated_rows, "MAX_ROTATION_BYTES", X.nbytes - 1)
     assert not RotatedRows.is_worth_it(as_rows(X))
 
 

@@ -10,13 +10,14 @@ doesn't: the methods and the strengths of their ridges (``_scaling``, ``dirichle
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
-from ..data.rows import as_rows
+from ..data.dataset import in_memory
 from ..data.threads import run_fit
 from ..kernels import rowwise as kernels
 from ..losses import BoundLoss, CrossEntropy, Targets
@@ -112,9 +113,8 @@ def fit_matrix(
 
     def solve(pool: ThreadPoolExecutor | None) -> Solution:
         penalty = PriorL2(identity.ravel(), weight.ravel())
-        objective = LinearObjective(
-            as_rows(design), all_logits(targets), penalty, 1.0, fit_intercept=False, pool=pool, n_threads=n_threads
-        )
+        data = in_memory(design, targets, pool=pool, n_threads=n_threads)
+        objective = LinearObjective(data, all_logits(targets), penalty, 1.0, fit_intercept=False)
         return _solver(objective.n_params).solve(objective, identity.ravel(), tol=TOL, max_iter=MAX_ITER)
 
     solution = run_fit(n_threads, solve)
@@ -124,9 +124,7 @@ def fit_matrix(
 
 def all_logits(targets: Targets) -> BoundLoss:
     """Return the cross-entropy with one logit for each class, for two classes too: a map of logits has as many outputs."""
-    bound = CrossEntropy().bind(targets)
-    bound.n_logits, bound.shift_invariant = targets.n_classes, True
-    return bound
+    return replace(CrossEntropy().bind(targets), n_logits=targets.n_classes, shift_invariant=True)
 
 
 def _solver(n_params: int) -> Solver:

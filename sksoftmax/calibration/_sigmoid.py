@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.rows import as_rows
+from ..data.dataset import in_memory
 from ..losses import CrossEntropy, Targets
 from ..objectives.linear import LinearObjective
 from ..penalties import L2
@@ -43,7 +43,8 @@ def fit_sigmoid(
     if len(varies) == 0:
         X = np.zeros((len(columns), 1))
     targets = Targets(2, weight, proba=np.column_stack([1 - proba, proba]), class_weight=np.ones(2))
-    objective = LinearObjective(as_rows(X), CrossEntropy().bind(targets), L2(), 0.0, fit_intercept=True)
+    data = in_memory(X, targets)
+    objective = LinearObjective(data, CrossEntropy().bind(targets), L2(), 0.0, fit_intercept=True)
     solution = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=TOL, max_iter=MAX_ITER)
     scaled, intercept = objective.unpack(solution.params)
     coef = np.zeros(columns.shape[1])

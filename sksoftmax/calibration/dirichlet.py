@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
-from ..data.rows import as_rows, score_rows
+from ..data.dataset import as_rows
+from ..data.rows import score_rows
 from ..losses import Targets
 from ._base import Calibrator
 from ._regression import Matrix, fit_matrix, log_proba

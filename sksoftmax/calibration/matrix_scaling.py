@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..data.rows import as_rows, score_rows
+from ..data.dataset import as_rows
+from ..data.rows import score_rows
 from ..losses import Targets
 from ..solvers import Solution
 from ._regression import Matrix, fit_matrix

@@ -18,7 +18,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.validation import _check_feature_names, assert_all_finite
 
 from ..data.columns import check_columns, check_magnitude
-from ..data.rows import RowBlocks, Segment
+from ..data.rows import Rows, Segment
 from ..data.sparse_indices import check_indices
 from ..data.targets import check_proba_targets, check_sample_weight, is_proba
 from ..data.threads import map_in_order
@@ -193,7 +193,7 @@ class ValidationSet:
 
     Parameters
     ----------
-    rows : RowBlocks
+    rows : Rows
     targets : Targets
         Of the same rows; their weights hold the class weights of the training rows.
     loss : Loss
@@ -210,7 +210,7 @@ class ValidationSet:
 
     def __init__(
         self,
-        rows: RowBlocks,
+        rows: Rows,
         targets: Targets,
         loss: Loss,
         *,

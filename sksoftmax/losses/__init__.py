@@ -5,7 +5,9 @@ count, ``HingeLoss`` is a linear support vector machine, ``CosineSoftmax`` compa
 subclass of ``Loss``.
 """
 
-from ._base import BoundLoss, Loss, Targets
+from ._base import Loss
+from ._bound import BoundLoss
+from ._targets import Targets
 from .cosine import CosineSoftmax
 from .cross_entropy import CrossEntropy
 from .focal import FocalLoss

@@ -1,19 +1,18 @@
 """The contract of every loss.
 
-What lives here: ``Loss``, the ``Targets`` it is bound to and the ``BoundLoss`` that comes of it. What doesn't: any
+What lives here: ``Loss``. What doesn't: what ``bind`` makes of it (``_bound``), targets (``_targets``), any
 particular loss, compiled code (``kernels``), the sum over rows and the penalty (``objectives``), encoding of labels
 (``data.targets``).
 
 Conventions
 -----------
-A ``Loss`` holds hyperparameters only. ``bind`` joins it to the targets and weights of one data set; the ``BoundLoss`` says
-which kernel sums it and with what. Units are nats.
+A ``Loss`` holds hyperparameters only. ``bind`` joins it to the classes of one data set; the ``BoundLoss`` says which kernel
+sums it and with what. Units are nats.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from abc import ABC
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -21,148 +20,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._params import ParamsMixin
+from ..kernels import losses as kernels_losses
 from ..kernels import rowwise as kernels
-
-Arguments = tuple[int, NDArray[np.int32], NDArray, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What the rows should be predicted as, and how much each counts.
-
-    Exactly one of ``labels`` and ``proba`` is given. A row of class probabilities q counts as n_classes copies of itself,
-    copy k with label k and weight ``q_k * class_weight_k``.
-
-    Attributes
-    ----------
-    n_classes : int
-    weight : ndarray of shape (n_rows,), float64
-        Non-negative, summing to one; holds sample weights and class weights.
-    labels : ndarray of shape (n_rows,), int32, or None
-        Class indices in ``0..n_classes - 1``.
-    proba : ndarray of shape (n_rows, n_classes), float32 or float64, or None
-    class_weight : ndarray of shape (n_classes,), float64, or None
-        What ``weight`` holds of it; ones if None, which rows of class probabilities may not have.
-    """
-
-    n_classes: int
-    weight: NDArray[np.float64]
-    labels: NDArray[np.int32] | None = None
-    proba: NDArray | None = None
-    class_weight: NDArray[np.float64] | None = None
-
-
-class BoundLoss:
-    """A loss joined to its targets: what an objective sums over row blocks.
-
-    Two classes have one logit, that of class 1 against 0 for class 0.
-
-    Parameters
-    ----------
-    loss : Loss
-    targets : Targets
-    number : int
-        Of the loss among the kernels.
-    parameters : array-like
-        Hyperparameters as the kernel takes them.
-    has_no_minimum_when_separable : bool
-        Whether a row's loss goes to zero, and never reaches it, as its true logit grows over the others.
-    model : tuple of (int, array-like) or None
-        Number and hyperparameters of the loss whose second derivatives by each logit, which are not negative, stand for this
-        one's in preconditioners; None if its own do.
-
-    Attributes
-    ----------
-    n_logits : int
-        Logits per row.
-    shift_invariant : bool
-        Whether adding one number to all logits of a row changes nothing.
-    convex, has_hessian, strictly_convex, unit_norm : bool
-        As the loss has them.
-    weight : ndarray of shape (n_rows,), float64
-        Summing to one.
-    arguments : tuple
-        What the kernels ask for to compute its value and gradient: the loss's number, labels, class probabilities, class
-        weights, row weights and a float64 array of hyperparameters.
-    model_arguments : tuple
-        The same of ``model``.
-    lipschitz_constant : float
-        No second derivative of a row's loss, along any direction of length one on its logits, exceeds it; inf if unknown.
-    """
-
-    def __init__(
-        self,
-        loss: Loss,
-        targets: Targets,
-        number: int,
-        parameters: ArrayLike,
-        *,
-        has_no_minimum_when_separable: bool,
-        model: tuple[int, ArrayLike] | None = None,
-    ) -> None:
-        binary = targets.n_classes == 2
-        self.n_logits = 1 if binary else targets.n_classes
-        self.shift_invariant = not binary
-        self.convex = loss.convex
-        self.has_hessian = loss.has_hessian
-        self.strictly_convex = loss.strictly_convex
-        self.unit_norm = loss.unit_norm
-        self.lipschitz_constant = loss.lipschitz_constant(targets.n_classes)
-        self.weight = targets.weight
-        self.arguments: Arguments = (
-            number,
-            np.empty(0, dtype=np.int32) if targets.labels is None else targets.labels,
-            np.empty((0, 0)) if targets.proba is None else targets.proba,
-            np.empty(0) if targets.class_weight is None else targets.class_weight,
-            targets.weight,
-            np.array(parameters, dtype=np.float64),
-        )
-        number, parameters = model or (number, parameters)
-        self.model_arguments: Arguments = (number, *self.arguments[1:-1], np.array(parameters, dtype=np.float64))
-        self._loss = loss
-        self._has_no_minimum_when_separable = has_no_minimum_when_separable
-        self._targets: Any = targets
-
-    def require_hessian(self) -> None:
-        """Do nothing if the loss has a Hessian.
-
-        Raises
-        ------
-        ValueError
-            It has none; the message says which solver needs none.
-        """
-        if not self.has_hessian:
-            raise ValueError(f"{self._loss!r} has no Hessian; use solver='block-lbfgs'.")
-
-    def is_separated_by(self, logits: NDArray, start: int, stop: int) -> bool:
-        """Return whether multiplying these logits of rows start:stop by a growing number takes their loss to zero."""
-        if not self._has_no_minimum_when_separable:
-            return False
-        logits = two_logits(logits)
-        counted = self.weight[start:stop] > 0
-        if self._targets.labels is not None:
-            labels = self._targets.labels[start:stop]
-        else:
-            proba = self._targets.proba[start:stop]
-            labels = proba.argmax(axis=1)
-            if np.any(counted & (np.count_nonzero(proba, axis=1) > 1)):
-                return False
-        own = logits[np.arange(len(labels)), labels].copy()
-        logits[np.arange(len(labels)), labels] = -np.inf
-        return bool(np.all((own > logits.max(axis=1)) | ~counted))
+from ._bound import BoundLoss, Model, two_logits
+from ._targets import Targets
 
 
 class Loss(ParamsMixin, ABC):
     """Contract of every loss: hyperparameters, ``bind`` for fitting, ``proba`` and ``log_proba`` for predicting.
 
+    What a subclass does not say of itself is not relied upon: by default a loss is neither convex nor invariant to shifts, has
+    no Hessian, and no bound on its second derivatives.
+
     Attributes
     ----------
     convex : bool
         Whether it is a convex function of the logits.
+    strictly_convex : bool
+        Whether, besides, its second derivatives vanish nowhere but along shifts of all logits.
+    shift_invariant : bool
+        Whether adding one number to all logits of a row changes nothing.
     has_hessian : bool
         Whether it has second derivatives that solvers may use.
-    strictly_convex : bool
-        Whether these vanish nowhere.
     unit_norm : bool
         Whether its logits are cosines: rows and weights of unit length, without intercept and penalty.
     has_proba : bool
@@ -171,8 +50,9 @@ class Loss(ParamsMixin, ABC):
         Whether it can be fitted to rows of class probabilities.
     """
 
-    convex: ClassVar[bool] = True
-    strictly_convex: ClassVar[bool] = True
+    convex: ClassVar[bool] = False
+    strictly_convex: ClassVar[bool] = False
+    shift_invariant: ClassVar[bool] = False
     unit_norm: ClassVar[bool] = False
     has_proba: ClassVar[bool] = True
     takes_proba: ClassVar[bool] = True
@@ -180,17 +60,70 @@ class Loss(ParamsMixin, ABC):
     @property
     def has_hessian(self) -> bool:
         """Whether it has second derivatives that solvers may use."""
-        return True
+        return False
 
-    @abstractmethod
     def bind(self, targets: Targets) -> BoundLoss:
-        """Join the loss to targets.
+        """Join the loss to what it needs to know of the targets: the number of classes, and their shares.
+
+        Parameters
+        ----------
+        targets : Targets
+            Of which ``n_classes``, ``prior`` and whether there are labels are read, no single row.
 
         Raises
         ------
         ValueError
             A hyperparameter is out of its range, or the targets are rows of class probabilities and it takes none.
         """
+        if not self.takes_proba:
+            self._require_labels(targets)
+        return self._bound(targets, None, [], has_no_minimum_when_separable=False)
+
+    def value_and_gradient(self, logits: NDArray, labels: NDArray[np.int32]) -> tuple[NDArray, NDArray]:
+        """Return the losses of rows and their derivatives by the logits, in plain array code.
+
+        All that a loss of one's own has to define; those of the table have kernels instead. Weights, rows of class
+        probabilities and the single logit of two classes are seen to elsewhere.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (n_rows, n_classes), float32 or float64
+            With two classes, too, a column for each.
+        labels : ndarray of shape (n_rows,), int32
+            Class indices.
+
+        Returns
+        -------
+        losses : ndarray of shape (n_rows,)
+            In nats.
+        gradient : ndarray of shape (n_rows, n_classes)
+        """
+        raise NotImplementedError(f"{type(self).__name__} has neither a kernel nor value_and_gradient.")
+
+    def _bound(
+        self,
+        targets: Targets,
+        number: int | None,
+        parameters: ArrayLike,
+        *,
+        has_no_minimum_when_separable: bool,
+        model: tuple[int, ArrayLike] | None = None,
+    ) -> BoundLoss:
+        """Return the loss with these kernel parameters; ``model`` is its own curvature, or cross-entropy's if it has none."""
+        binary = targets.n_classes == 2
+        parameters = np.array(parameters, dtype=np.float64)
+        if model is None:
+            model = (kernels_losses.CROSS_ENTROPY, [0.0]) if number is None else (number, parameters)
+        return BoundLoss(
+            loss=self,
+            n_classes=targets.n_classes,
+            n_logits=1 if binary else targets.n_classes,
+            shift_invariant=self.shift_invariant and not binary,
+            number=number,
+            parameters=parameters,
+            model=Model(model[0], np.array(model[1], dtype=np.float64)),
+            has_no_minimum_when_separable=has_no_minimum_when_separable,
+        )
 
     def prepare(self, X: Any) -> Any:
         """Return rows as the loss wants them: dense or CSR X itself, or a copy."""
@@ -229,18 +162,21 @@ class Loss(ParamsMixin, ABC):
             raise ValueError(f"{type(self).__name__} takes class labels; y holds rows of class probabilities.")
 
 
-def softmax_curvature(n_classes: int) -> float:
-    """Return the largest curvature that cross-entropy has: of p (1 - p), or of diag(p) - p pᵀ (Böhning 1992)."""
-    return 0.25 if n_classes == 2 else 0.5
+class SoftmaxLoss(Loss):
+    """Base of cross-entropies of softmaxes, of logits as they are or shifted."""
 
+    convex: ClassVar[bool] = True
+    strictly_convex: ClassVar[bool] = True
+    shift_invariant: ClassVar[bool] = True
 
-def two_logits(logits: NDArray) -> NDArray:
-    """Return logits for at least two classes: one logit is that of class 1, against 0 for class 0."""
-    if logits.shape[1] > 1:
-        return logits
-    both = np.zeros((len(logits), 2), dtype=logits.dtype)
-    both[:, 1:] = logits
-    return both
+    @property
+    def has_hessian(self) -> bool:
+        """Whether it has second derivatives that solvers may use: it has."""
+        return True
+
+    def lipschitz_constant(self, n_classes: int) -> float:
+        """Return the largest curvature of cross-entropy: of p (1 - p), or of diag(p) - p pᵀ (Böhning 1992)."""
+        return 0.25 if n_classes == 2 else 0.5
 
 
 def check_number(name: str, value: Any, low: float, *, closed: bool) -> float:

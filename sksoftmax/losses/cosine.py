@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..kernels import losses as kernels
-from ._base import BoundLoss, Loss, Targets, check_number
+from ._base import Loss, check_number
+from ._bound import BoundLoss
+from ._targets import Targets
 
 
 @dataclass
@@ -72,14 +74,8 @@ class CosineSoftmax(Loss):
     margin: float = 0.0
     angular_margin: float = 0.0
 
-    convex: ClassVar[bool] = False
     unit_norm: ClassVar[bool] = True
     takes_proba: ClassVar[bool] = False
-
-    @property
-    def has_hessian(self) -> bool:
-        """None that is used: of a function that is not convex it is no guide to the minimum."""
-        return False
 
     def bind(self, targets: Targets) -> BoundLoss:
         scale = check_number("scale", self.scale, 0, closed=False)
@@ -92,9 +88,7 @@ class CosineSoftmax(Loss):
         both = 2 if targets.n_classes == 2 else 1
         model = kernels.MARGIN, [0.0, margin / both, scale * both]
         parameters = [scale, margin, np.cos(angle), np.sin(angle)]
-        bound = BoundLoss(self, targets, kernels.COSINE, parameters, has_no_minimum_when_separable=False, model=model)
-        bound.shift_invariant = False
-        return bound
+        return self._bound(targets, kernels.COSINE, parameters, has_no_minimum_when_separable=False, model=model)
 
     def prepare(self, X: Any) -> Any:
         """Return a copy of X with rows of unit length."""

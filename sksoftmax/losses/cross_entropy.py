@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..kernels import losses as kernels
-from ._base import BoundLoss, Loss, Targets, softmax_curvature
+from ._base import SoftmaxLoss
+from ._bound import BoundLoss
+from ._targets import Targets
 
 
 @dataclass
-class CrossEntropy(Loss):
+class CrossEntropy(SoftmaxLoss):
     r"""Cross-entropy of the softmax of the logits, in nats.
 
     .. math:: \ell(y, z) = \log \sum_j e^{z_j} - \sum_k t_k z_k
@@ -46,14 +48,10 @@ class CrossEntropy(Loss):
 
     label_smoothing: float = 0.0
 
-    def lipschitz_constant(self, n_classes: int) -> float:
-        return softmax_curvature(n_classes)
-
     def bind(self, targets: Targets) -> BoundLoss:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing!r}.")
-        return BoundLoss(
-            self,
+        return self._bound(
             targets,
             kernels.CROSS_ENTROPY,
             [self.label_smoothing],

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..kernels import losses as kernels
-from ._base import BoundLoss, Loss, Targets, check_number
+from ._base import Loss, check_number
+from ._bound import BoundLoss
+from ._targets import Targets
 
 
 @dataclass
@@ -55,14 +57,9 @@ class FocalLoss(Loss):
 
     gamma: float = 2.0
 
-    convex: ClassVar[bool] = False
-
-    @property
-    def has_hessian(self) -> bool:
-        """None that is used: of a function that is not convex it is no guide to the minimum."""
-        return False
+    shift_invariant: ClassVar[bool] = True
 
     def bind(self, targets: Targets) -> BoundLoss:
         gamma = check_number("gamma", self.gamma, 0, closed=True)
         model = kernels.CROSS_ENTROPY, [0.0]
-        return BoundLoss(self, targets, kernels.FOCAL, [gamma], has_no_minimum_when_separable=True, model=model)
+        return self._bound(targets, kernels.FOCAL, [gamma], has_no_minimum_when_separable=True, model=model)

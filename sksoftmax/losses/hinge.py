@@ -8,7 +8,9 @@ from typing import ClassVar
 from numpy.typing import NDArray
 
 from ..kernels import losses as kernels
-from ._base import BoundLoss, Loss, Targets, check_number
+from ._base import Loss, check_number
+from ._bound import BoundLoss
+from ._targets import Targets
 
 # Smoothing of the preconditioners' hinge, in margins. Measured on raw tables: as narrow as the loss's own, three of seven are
 # not there in 1,000 iterations.
@@ -63,7 +65,8 @@ class HingeLoss(Loss):
     margin: float = 1.0
     smoothing: float = 0.1
 
-    strictly_convex: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
+    shift_invariant: ClassVar[bool] = True
     has_proba: ClassVar[bool] = False
     takes_proba: ClassVar[bool] = False
 
@@ -80,7 +83,7 @@ class HingeLoss(Loss):
         # Few rows are between the sides of a narrow kink, and others come there as the fit goes on: one so wide that rows
         # within twice the margin count tells what the loss does over the length of a step.
         model = kernels.HINGE, [margin, max(smoothing, MODEL_WIDTH * margin)]
-        return BoundLoss(self, targets, kernels.HINGE, [margin, smoothing], has_no_minimum_when_separable=False, model=model)
+        return self._bound(targets, kernels.HINGE, [margin, smoothing], has_no_minimum_when_separable=False, model=model)
 
     def proba(self, logits: NDArray) -> NDArray:
         """Raise an AttributeError: there are no probabilities."""

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import losses as kernels
-from ._base import BoundLoss, Loss, Targets, check_number, softmax_curvature
+from ._base import SoftmaxLoss, check_number
+from ._bound import BoundLoss
+from ._targets import Targets
 
 # Shares of classes written with a few decimals still count as summing to one.
 PRIOR_TOLERANCE = 1e-4
 
 
 @dataclass
-class LogitAdjusted(Loss):
+class LogitAdjusted(SoftmaxLoss):
     r"""Cross-entropy of logits to which the logarithms of the classes' shares are added while fitting, in nats.
 
     .. math:: \ell(y, z) = \log \sum_j e^{z_j + \tau \log \pi_j} - z_y - \tau \log \pi_y
@@ -63,16 +65,13 @@ class LogitAdjusted(Loss):
     tau: float = 1.0
     class_prior: Sequence[float] | None = None
 
-    def lipschitz_constant(self, n_classes: int) -> float:
-        return softmax_curvature(n_classes)
-
     def bind(self, targets: Targets) -> BoundLoss:
         tau = check_number("tau", self.tau, 0, closed=True)
-        prior = _shares(targets) if self.class_prior is None else self._given_prior(targets.n_classes)
+        prior = targets.prior if self.class_prior is None else self._given_prior(targets.n_classes)
         shift = tau * np.log(np.where(prior > 0, prior, 1))
         if targets.n_classes == 2:
             shift = shift[1:] - shift[:1]
-        return BoundLoss(self, targets, kernels.LOGIT_ADJUSTED, [0.0, *shift], has_no_minimum_when_separable=True)
+        return self._bound(targets, kernels.LOGIT_ADJUSTED, [0.0, *shift], has_no_minimum_when_separable=True)
 
     def _given_prior(self, n_classes: int) -> NDArray[np.float64]:
         prior = np.asarray(self.class_prior, dtype=np.float64)
@@ -81,16 +80,3 @@ class LogitAdjusted(Loss):
                 f"class_prior must hold {n_classes} positive numbers that sum to 1, one a class, got {self.class_prior!r}."
             )
         return prior
-
-
-def _shares(targets: Targets) -> NDArray[np.float64]:
-    """Return the classes' shares of the sample weights, those of the classes taken out again."""
-    if targets.proba is None:
-        mass = np.bincount(targets.labels, targets.weight, minlength=targets.n_classes)  # type: ignore[arg-type]
-        per_class = np.ones(targets.n_classes) if targets.class_weight is None else targets.class_weight
-        mass = np.divide(mass, per_class, out=np.zeros(targets.n_classes), where=per_class > 0)
-    else:
-        row_mass = np.einsum("ik,k->i", targets.proba, targets.class_weight)  # type: ignore[arg-type]
-        row_weight = np.divide(targets.weight, row_mass, out=np.zeros(len(row_mass)), where=row_mass > 0)
-        mass = np.einsum("i,ik->k", row_weight, targets.proba)
-    return mass / mass.sum()

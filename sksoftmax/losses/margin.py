@@ -8,11 +8,13 @@ from typing import ClassVar
 from numpy.typing import NDArray
 
 from ..kernels import losses as kernels
-from ._base import BoundLoss, Loss, Targets, check_number, softmax_curvature
+from ._base import SoftmaxLoss, check_number
+from ._bound import BoundLoss
+from ._targets import Targets
 
 
 @dataclass
-class MarginLoss(Loss):
+class MarginLoss(SoftmaxLoss):
     r"""Cross-entropy of the softmax after a margin is taken off the true logit, in nats.
 
     .. math:: \ell(y, z) = \log \sum_j e^{s (z_j - m [j = y])} - s (z_y - m)
@@ -60,13 +62,13 @@ class MarginLoss(Loss):
     takes_proba: ClassVar[bool] = False
 
     def lipschitz_constant(self, n_classes: int) -> float:
-        return self.scale**2 * softmax_curvature(n_classes)
+        return self.scale**2 * super().lipschitz_constant(n_classes)
 
     def bind(self, targets: Targets) -> BoundLoss:
         margin = check_number("margin", self.margin, 0, closed=True)
         scale = check_number("scale", self.scale, 0, closed=False)
         self._require_labels(targets)
-        return BoundLoss(self, targets, kernels.MARGIN, [0.0, margin, scale], has_no_minimum_when_separable=True)
+        return self._bound(targets, kernels.MARGIN, [0.0, margin, scale], has_no_minimum_when_separable=True)
 
     def proba(self, logits: NDArray) -> NDArray:
         """Return the (n_rows, n_classes) probabilities of scaled (n_rows, n_logits) logits, which may be overwritten."""

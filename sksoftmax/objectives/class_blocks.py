@@ -1,9 +1,9 @@
-r"""Second derivatives of the loss: within one class at a time, for preconditioners, and sums for the whole Hessian.
+r"""Second derivatives of the loss within one class at a time, for preconditioners.
 
 .. math:: H_k = \sum_i w_i \, \frac{\partial^2 \ell_i}{\partial z_{ik}^2} \, x_i x_i^\top
 
-What lives here: these blocks and their diagonals in a common basis, as sums over rows, and the weighted Gram matrices of a
-pair of logits. What doesn't: the penalty, the order of the flat vector, and what a solver makes of them.
+What lives here: these blocks and their diagonals in a common basis, as sums over rows. What doesn't: the whole Hessian, the
+penalty, the order of the flat vector, and what a solver makes of them.
 
 The second derivatives within a class are those of the loss's model, which are not negative: its own, unless it has none.
 
@@ -21,11 +21,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.rows import RowBlocks, Segment
+from ..data.dataset import InMemoryDataset
+from ..data.rows import Segment
 from ..data.threads import map_in_order
-from ..kernels import gram as gram_kernels
 from ..kernels import losses as losses_kernels
 from ..losses import BoundLoss
+from .hessian import design_matrix
 
 # Numbers per step: products long enough to outweigh adding them up, temporaries small beside X.
 STEP_NUMBERS = 2**22
@@ -33,8 +34,6 @@ STEP_NUMBERS = 2**22
 THREADED_FEATURES = 32
 # Pieces of the rows whose sums along a basis are taken side by side: each is an array of classes by columns.
 DIAGONAL_SEGMENTS = 4
-# Columns of a single logit's Hessian that are added at a time: wide enough for BLAS, small beside the matrix.
-PANEL = 256
 # A row whose curvature for a class is less is all but decided about it.
 DECIDED = 0.01
 # Rows whose least curvature for a class is such a share of the greatest are alike about it.
@@ -59,11 +58,9 @@ class ClassBlocks:
 
     Parameters
     ----------
-    rows : RowBlocks
+    data : InMemoryDataset
     loss : BoundLoss
     fit_intercept : bool
-    pool : executor or None
-    n_threads : int
 
     Attributes
     ----------
@@ -75,17 +72,15 @@ class ClassBlocks:
         The largest stride that leaves enough rows: 1, 2 or 4.
     """
 
-    def __init__(
-        self, rows: RowBlocks, loss: BoundLoss, *, fit_intercept: bool, pool: ThreadPoolExecutor | None, n_threads: int
-    ) -> None:
-        self._rows, self._loss, self._fit_intercept = rows, loss, fit_intercept
-        self._pool, self._n_threads = pool, n_threads
-        self.columns, self._column_rows = rows.block_columns(loss.n_logits)
+    def __init__(self, data: InMemoryDataset, loss: BoundLoss, *, fit_intercept: bool) -> None:
+        self._data, self._rows, self._loss, self._fit_intercept = data, data.rows, loss, fit_intercept
+        self._pool, self._n_threads = data.pool, data.n_threads
+        self.columns, self._column_rows = data.rows.block_columns(loss.n_logits)
         self.width = len(self.columns) + fit_intercept
         self._made_gram: tuple[NDArray[np.float64], NDArray[np.intp]] | None = None  # when first asked for
         self.stride = 1
-        if self._column_rows is rows and self.width >= SAMPLED_WIDTH:
-            while self.stride < MAX_STRIDE and 2 * self.stride * SAMPLED_ROWS * self.width <= rows.n_rows:
+        if self._column_rows is data.rows and self.width >= SAMPLED_WIDTH:
+            while self.stride < MAX_STRIDE and 2 * self.stride * SAMPLED_ROWS * self.width <= data.n_rows:
                 self.stride *= 2
 
     def blocks(self, coef: NDArray, intercept: NDArray, *, shared: bool = False, stride: int = 1) -> NDArray[np.float64]:
@@ -153,7 +148,7 @@ class ClassBlocks:
         return self._sampled_gram()[1]
 
     def _sampled_gram(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        # Not a cached_property: see ``LinearObjective._curvature``.
+        # Not a cached_property: see ``LinearObjective._class_blocks``.
         if self._made_gram is None:
             self._made_gram = self._make_gram()
         return self._made_gram
@@ -172,7 +167,7 @@ class ClassBlocks:
                 return part.T @ part, np.zeros(self.width)
             rest = design_matrix(self._column_rows, *segment, self._fit_intercept)
             rest *= rest
-            return part.T @ part, self._loss.weight[slice(*segment)].astype(rest.dtype) @ rest
+            return part.T @ part, self._data.targets.weight[slice(*segment)].astype(rest.dtype) @ rest
 
         segments = cut(self._rows.n_rows, self._step_rows(1))
         for part, squares in map_in_order(self._threads, self._n_threads, add, segments):
@@ -186,7 +181,7 @@ class ClassBlocks:
     def _step(self, coef: NDArray, intercept: NDArray, stride: int, segment: Segment) -> Step:
         weight = self._weight(segment, stride)
         logits = np.empty((len(weight), len(intercept)), dtype=self._rows.dtype)
-        number, labels, *_, parameters = self._loss.model_arguments
+        number, labels, *_, parameters = self._loss.model_arguments(self._data.targets)
         filled = 0
         for start, stop in runs(segment, stride):
             self._rows.score(coef, intercept, start, stop, logits[filled:])
@@ -200,7 +195,7 @@ class ClassBlocks:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _weight(self, segment: Segment, stride: int) -> NDArray[np.float64]:
-        parts = [self._loss.weight[start:stop] for start, stop in runs(segment, stride)]
+        parts = [self._data.targets.weight[start:stop] for start, stop in runs(segment, stride)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _sampled(self, stride: int) -> float:
@@ -233,69 +228,3 @@ def runs(segment: Segment, stride: int) -> list[Segment]:
     if stride == 1:
         return [segment]
     return [(i, min(i + RUN, segment[1])) for i in range(segment[0], segment[1], RUN * stride)]
-
-
-def design_matrix(rows: RowBlocks, start: int, stop: int, fit_intercept: bool) -> NDArray:
-    """Return a new dense copy of rows start:stop, with a last column of ones if there is an intercept."""
-    copy = np.ones((stop - start, rows.n_features + fit_intercept), dtype=rows.dtype)
-    copy[:, : rows.n_features] = rows.dense(start, stop)
-    return copy
-
-
-# -- the whole Hessian, a pair of logits at a time ---------------------------------------------------------------------
-
-
-def add_narrow_blocks(
-    design: NDArray[np.float64],
-    pair_weight: NDArray[np.float64],
-    pairs: Segment,
-    *,
-    positions: NDArray[np.intp],
-    hessian: NDArray[np.float64],
-) -> None:
-    """Add the blocks of pairs of logits, numbered as ``losses_kernels.curvatures`` does, to the Hessian."""
-    gram = np.empty((positions.shape[1], positions.shape[1]))
-    gram_kernels.add_hessian_blocks(design, pair_weight, *pairs, positions, gram, hessian)
-
-
-def add_wide_blocks(
-    design: NDArray[np.float64],
-    pair_weight: NDArray[np.float64],
-    pairs: Segment,
-    *,
-    positions: NDArray[np.intp],
-    hessian: NDArray[np.float64],
-) -> None:
-    """Do as ``add_narrow_blocks`` by BLAS."""
-    if len(positions) == 1:
-        add_gram(design, pair_weight[0], hessian)
-        return
-    rows, columns = np.tril_indices(len(positions))
-    for pair in range(*pairs):
-        k, other = rows[pair], columns[pair]
-        block = weighted_gram(design, pair_weight[pair])
-        hessian[np.ix_(positions[k], positions[other])] += block
-        if k != other:
-            hessian[np.ix_(positions[other], positions[k])] += block
-
-
-def weighted_gram(design: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ``design.T @ diag(weight) @ design``; at half the cost where the weights have one sign."""
-    if weight.min(initial=0) < 0 < weight.max(initial=0):
-        return (design * weight[:, None]).T @ design
-    part = design * np.sqrt(np.abs(weight))[:, None]
-    return part.T @ part if weight.sum() >= 0 else -(part.T @ part)
-
-
-def add_gram(design: NDArray[np.float64], weight: NDArray[np.float64], hessian: NDArray[np.float64]) -> None:
-    """Add ``design.T @ diag(weight) @ design`` to the Hessian of a single logit, whose weights are not negative.
-
-    In panels of columns: the whole product would be a second matrix of the Hessian's size.
-    """
-    part = design * np.sqrt(weight)[:, None]
-    for start in range(0, len(hessian), PANEL):
-        stop = start + PANEL
-        hessian[start:stop, start:stop] += part[:, start:stop].T @ part[:, start:stop]
-        beside = part[:, start:stop].T @ part[:, stop:]
-        hessian[start:stop, stop:] += beside
-        hessian[stop:, start:stop] += beside.T

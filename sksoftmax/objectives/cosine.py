@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.dataset import InMemoryDataset
+from ..losses import BoundLoss
+from ..penalties import Penalty
 from .linear import LinearObjective
 
 Vector = NDArray[np.float64]
@@ -26,8 +29,8 @@ class CosineObjective(LinearObjective):
 
     Parameters
     ----------
-    rows : RowBlocks
-        Of unit length.
+    data : InMemoryDataset
+        Rows of unit length.
     loss, penalty, **options
         As ``LinearObjective`` has them.
     alpha, fit_intercept
@@ -36,33 +39,35 @@ class CosineObjective(LinearObjective):
 
     unit_norm = True
 
-    def __init__(self, rows: Any, loss: Any, penalty: Any, alpha: float, *, fit_intercept: bool, **options: Any) -> None:
-        super().__init__(rows, loss, penalty, 0.0, fit_intercept=False, **options)
+    def __init__(
+        self, data: InMemoryDataset, loss: BoundLoss, penalty: Penalty, alpha: float, *, fit_intercept: bool, **options: Any
+    ) -> None:
+        super().__init__(data, loss, penalty, 0.0, fit_intercept=False, **options)
         _, gradient = super().value_and_gradient(np.zeros(self.n_params))
         self._start, _ = self._normalised(-gradient)
         # Where all rows point nearly one way, these directions are opposite ones, and rows on the wrong side of them lose by
         # all of the scale: classes that are all alike, along the steepest of them, lose less.
-        steep = self._split(gradient)[0] if rows.class_major else self._split(gradient)[0].T
+        steep = self.layout.by_logit(gradient)[0]
         longest = -steep[np.argmax(np.linalg.norm(steep, axis=1))]
         if self.n_logits > 1 and np.any(longest):
             alike = np.tile(longest / np.linalg.norm(longest), (self.n_logits, 1))
-            alike = super().pack(rows.expand(alike), np.zeros(self.n_logits))
+            alike = super().pack(data.expand(alike), np.zeros(self.n_logits))
             if super().value_and_gradient(alike)[0] < super().value_and_gradient(self._start)[0]:
                 self._start = alike
 
     def value_and_gradient(self, params: Vector) -> tuple[float, Vector]:
         unit, norms = self._normalised(self._start + params)
         value, gradient = super().value_and_gradient(unit)
-        steep, weights = self._split(gradient)[0], self._split(unit)[0]
+        steep, weights = self.layout.for_kernels(gradient)[0], self.layout.for_kernels(unit)[0]
         # Only what is orthogonal to a weight turns it.
-        steep -= (steep * weights).sum(axis=self._axis, keepdims=True) * weights
+        steep -= (steep * weights).sum(axis=self.layout.feature_axis, keepdims=True) * weights
         steep /= norms
         return value, gradient
 
     def longest_step(self, params: Vector, direction: Vector) -> float:
         """Return what turns no weight by more than an eighth of a turn: beyond, the model of the Hessian says nothing."""
-        lengths = np.linalg.norm(self._split(self._start + params)[0], axis=self._axis)
-        steps = np.linalg.norm(self._split(direction)[0], axis=self._axis)
+        lengths = np.linalg.norm(self.layout.for_kernels(self._start + params)[0], axis=self.layout.feature_axis)
+        steps = np.linalg.norm(self.layout.for_kernels(direction)[0], axis=self.layout.feature_axis)
         return float(np.min(np.divide(lengths, steps, out=np.ones_like(steps), where=steps > lengths)))
 
     def class_blocks(self, params: Vector, *, shared: bool = False, stride: int = 1) -> NDArray[np.float64]:
@@ -89,7 +94,7 @@ class CosineObjective(LinearObjective):
         """Return weights of unit length, flat, the lengths they had and what the sphere's curvature adds, (n_logits,)."""
         unit, norms = self._normalised(self._start + params)
         _, gradient = super().value_and_gradient(unit)
-        slope = (self._split(gradient)[0] * self._split(unit)[0]).sum(axis=self._axis)
+        slope = (self.layout.for_kernels(gradient)[0] * self.layout.for_kernels(unit)[0]).sum(axis=self.layout.feature_axis)
         return unit, norms.ravel(), np.abs(slope)
 
     def class_diagonals(self, params: Vector, basis: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -100,9 +105,9 @@ class CosineObjective(LinearObjective):
     def hessian_diagonal(self, params: Vector) -> Vector:
         unit, norms, bend = self._model(params)
         diagonal = super().hessian_diagonal(unit)
-        weights = self._split(diagonal)[0]
-        weights += np.expand_dims(bend, self._axis)
-        weights /= np.expand_dims(np.square(norms), self._axis)
+        weights = self.layout.for_kernels(diagonal)[0]
+        weights += np.expand_dims(bend, self.layout.feature_axis)
+        weights /= np.expand_dims(np.square(norms), self.layout.feature_axis)
         return diagonal
 
     def pack(self, coef: NDArray, intercept: NDArray) -> Vector:
@@ -115,13 +120,9 @@ class CosineObjective(LinearObjective):
         """Raise a ValueError: steps from a few rows would have to be taken on the sphere."""
         raise ValueError("Weights on the unit sphere take no steps from minibatches; use solver='block-lbfgs'.")
 
-    @property
-    def _axis(self) -> int:
-        return 1 if self._rows.class_major else 0
-
     def _normalised(self, params: Vector) -> tuple[Vector, Vector]:
         """Return weights of unit length, flat, and the lengths they had; a weight of zeros stays."""
-        weights = self._split(params)[0]
-        norms = np.linalg.norm(weights, axis=self._axis, keepdims=True)
+        weights = self.layout.for_kernels(params)[0]
+        norms = np.linalg.norm(weights, axis=self.layout.feature_axis, keepdims=True)
         norms[norms == 0] = 1
         return (weights / norms).ravel(), norms

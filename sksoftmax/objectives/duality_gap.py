@@ -21,9 +21,19 @@ Boyd & Vandenberghe (2004), "Convex Optimization", section 5.5.1.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..kernels import losses as losses_kernels
+from .hessian import HESSIAN_ROWS, step_rows
+
+if TYPE_CHECKING:
+    from .linear import LinearObjective
+
+# Logits kept for the exact intercept of a certificate, and their pairs: beyond, there is none.
+KEPT_LOGITS, KEPT_PAIRS = 2**20, 2**31
 
 Vector = NDArray[np.float64]
 
@@ -64,3 +74,67 @@ def best_shift(value_and_derivatives: Callable[[Vector], tuple[float, Vector, Ve
         shift = shift + length * step
         value, gradient, hessian = new
     return shift
+
+
+def linear_duality_gap(objective: LinearObjective, strength: Vector, params: Vector) -> float:
+    """Return the duality gap at params, in nats a row; inf where nothing is known.
+
+    It is that of a point with the best intercept for these coefficients, to which what the given intercept costs is added.
+
+    Parameters
+    ----------
+    objective : LinearObjective
+    strength : ndarray of shape (n_coef,)
+        The penalty's second derivatives.
+    params : ndarray of shape (n_params,)
+    """
+    n_rows, n_logits, n_coef = objective.n_rows, objective.n_logits, objective.n_coef
+    fits_intercept = objective.layout.fit_intercept
+    n_pairs = n_logits * (n_logits + 1) // 2
+    too_large = n_rows * n_logits > max(KEPT_LOGITS, objective.data.n_stored // 16) or n_rows * n_pairs > KEPT_PAIRS
+    if not objective.convex or (fits_intercept and (too_large or not objective.has_hessian)):
+        return np.inf
+    if not np.all(strength > 0):
+        return np.inf
+    value, gradient = objective.value_and_gradient(params)
+    lower = 0.0
+    if fits_intercept:
+        params = params.copy()
+        params[n_coef:] += best_intercept_shift(objective, params)
+        best, gradient = objective.value_and_gradient(params)
+        lower = max(value - best, 0.0)
+    coef = gradient[:n_coef]
+    # What is left of the gradient by the intercept bounds the minimum only within its distance to the best one.
+    left = float(np.abs(gradient[n_coef:]).sum() * (1 + np.abs(params[n_coef:]).max(initial=0.0)))
+    with np.errstate(over="ignore"):
+        return 0.5 * float(np.sum(np.square(coef / np.sqrt(strength)))) + lower + (left if left > 1e-10 else 0.0)
+
+
+def best_intercept_shift(objective: LinearObjective, params: Vector) -> Vector:
+    """Return the change of the intercept that makes the loss least for the coefficients of params."""
+    data, n_rows, n_logits = objective.data, objective.n_rows, objective.n_logits
+    kernel_params = data.rows.kernel_params(objective.layout.for_kernels(params))
+    logits = np.empty((n_rows, n_logits))
+    for start in range(0, n_rows, HESSIAN_ROWS):
+        stop = min(start + HESSIAN_ROWS, n_rows)
+        logits[start:stop] = data.score(kernel_params, start, stop)
+    arguments = objective.loss.arguments(data.targets)
+    number, labels, *_, weight, parameters = arguments
+    lower = np.tril_indices(n_logits)
+    n_at_once = step_rows(len(lower[0]))
+
+    def value_and_derivatives(shift: NDArray) -> tuple[float, NDArray, NDArray]:
+        value, gradient, pairs = 0.0, np.zeros(n_logits), np.zeros(len(lower[0]))
+        for start in range(0, n_rows, n_at_once):
+            stop = min(start + n_at_once, n_rows)
+            part = logits[start:stop] + shift
+            pair_weight = np.empty((len(pairs), stop - start))
+            losses_kernels.curvatures(number, labels, parameters, weight, start, stop, part.copy(), pair_weight)
+            pairs += pair_weight.sum(axis=1)
+            value += losses_kernels.loss_block(*arguments, start, stop, part, np.empty(stop - start))
+            gradient += part.sum(axis=0)
+        hessian = np.empty((n_logits, n_logits))
+        hessian[lower] = hessian.T[lower] = pairs
+        return value, gradient, hessian
+
+    return best_shift(value_and_derivatives, n_logits)

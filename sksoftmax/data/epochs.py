@@ -1,0 +1,76 @@
+"""What an epoch of minibatches or of SAGA starts from and changes, and the scratch that its kernels need.
+
+What lives here: plans, memories, scratch. What doesn't: the kernels, and where shuffled rows are gathered (``batches``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..losses._bound import Arguments
+
+
+class MinibatchPlan(NamedTuple):
+    """How a pass in minibatches steps, and from where.
+
+    Attributes
+    ----------
+    n_logits : int
+    batch_size : int
+    rule : int
+        The kernels' number of the rule that makes a step of a gradient.
+    settings : ndarray of shape (5,), float64
+        Of the rule, and the strength of the penalty where its gradient is part of the rule's.
+    steps : ndarray of shape (n_minibatches, 5), float64
+        As ``minibatch_kernels.sgd_epoch_dense`` has them.
+    vectors : tuple of ndarray, (params, first moments, second moments, mean)
+        float64, flat; those that the rule does not use are empty.
+    """
+
+    n_logits: int
+    batch_size: int
+    rule: int
+    settings: NDArray[np.float64]
+    steps: NDArray[np.float64]
+    vectors: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+class SAGAMemory(NamedTuple):
+    """What SAGA keeps between passes.
+
+    Attributes
+    ----------
+    params : ndarray of shape (n_params,), float64
+    table : ndarray of shape (n_rows, n_logits), float64
+        Latest weighted gradient of each row by its logits.
+    sums : ndarray of shape (n_coef + n_logits,), float64
+        The gradient that these make.
+    n_seen : int
+        Rows in the table: none or all.
+    """
+
+    params: NDArray[np.float64]
+    table: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    n_seen: int
+
+
+def minibatch_scratch(
+    loss: Arguments, n_rows: int, logits: NDArray
+) -> tuple[tuple[Any, ...], tuple[NDArray, ...], tuple[NDArray, NDArray]]:
+    """Return the targets of all rows, and scratch for those of n_rows of them and for their logits, as kernels take them."""
+    _, labels, proba, *_ = loss
+    batch = (labels[:n_rows].copy(), proba[:n_rows].copy(), np.empty(n_rows))
+    return loss, batch, (logits, np.empty(n_rows))
+
+
+def saga_matrices(memory: SAGAMemory, shape: tuple[int, int]) -> tuple[NDArray, NDArray, bool, tuple[NDArray, NDArray]]:
+    """Return coefficients, intercept, whether it is fitted, and the sums for both, as kernels take them."""
+    n_logits = memory.table.shape[1]
+    n_coef = len(memory.sums) - n_logits
+    coef, fits_intercept = memory.params[:n_coef].reshape(shape), len(memory.params) > n_coef
+    intercept = memory.params[n_coef:] if fits_intercept else np.zeros(n_logits)
+    return coef, intercept, fits_intercept, (memory.sums[:n_coef].reshape(shape), memory.sums[n_coef:])
