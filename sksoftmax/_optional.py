@@ -1,4 +1,4 @@
-"""Optional libraries: import one, or say how to install it.
+"""Imports of optional libraries, with errors that say how to install them.
 
 What lives here: ``import_optional``. What doesn't: the runtime dependencies, which are imported as usual.
 """
@@ -17,9 +17,9 @@ def import_optional(name: str, *, purpose: str, extra: str | None = None) -> Mod
     name : str
         Dotted module name, e.g. ``"matplotlib.pyplot"``.
     purpose : str
-        What needs it; the error begins with this.
+        The feature that needs the library: the first words of the error message.
     extra : str or None
-        The package's extra that brings it, if one does.
+        The extra of sksoftmax that installs the library, if there is one.
 
     Raises
     ------

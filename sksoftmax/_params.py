@@ -1,7 +1,7 @@
-"""Hyperparameters by name: of the objects that an estimator holds, and of names that stand for such objects.
+"""``get_params`` and ``set_params`` of losses, solvers and schedules, nested to any depth, as scikit-learn's estimators have.
 
-``ParamsMixin`` gives losses, solvers and schedules the ``get_params`` and ``set_params`` of scikit-learn's estimators, nested
-to any depth. Estimators have scikit-learn's own; the floors below them do not import it.
+What lives here: ``ParamsMixin`` with these methods, and ``objects_for_names``, for hyperparameters that are names so far. What
+doesn't: estimators, which have scikit-learn's own methods; losses and solvers do not import scikit-learn.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 
 
 class ParamsMixin:
-    """Base of the dataclasses whose fields are hyperparameters.
+    """Base class of dataclasses whose fields are hyperparameters.
 
-    ``sklearn.base.clone`` and ``set_params`` of the estimator around it need only these two methods.
+    Its two methods are what ``sklearn.base.clone`` and the ``set_params`` of an estimator that holds the object need.
     """
 
     tables: ClassVar[Mapping[str, Mapping[str, type]]] = {}
-    """By hyperparameter: the classes that its names stand for."""
+    """For each hyperparameter that may be a name: the classes by name."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the hyperparameters by name; ``deep`` adds those of objects among them, as ``schedule__power``."""
@@ -60,21 +60,21 @@ class ParamsMixin:
 
 
 def objects_for_names(owner: Any, params: dict[str, Any], tables: Mapping[str, Mapping[str, type]]) -> dict[str, Any]:
-    """Return an object for each name whose own parameters are among params, by parameter.
+    """Return a default object in place of each name of which ``params`` set a parameter, by hyperparameter.
 
     Parameters
     ----------
     owner : object
-        Has what ``params`` do not set as attributes.
+        Its attributes are the hyperparameters that ``params`` do not set.
     params : dict
         As for ``set_params``; ``{"solver__momentum": 0.9}`` gives ``{"solver": SGD()}`` where ``owner.solver`` is "sgd".
     tables : mapping
-        By parameter: the classes that names stand for.
+        For each hyperparameter that may be a name: the classes by name.
 
     Raises
     ------
     ValueError
-        A name that stands for no class, as ``solver="auto"``.
+        A name is not in its table, as ``solver="auto"`` is not.
     """
     objects = {}
     for name, table in tables.items():

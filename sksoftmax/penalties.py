@@ -1,4 +1,4 @@
-"""Penalties: functions of the coefficients alone, never of the intercept.
+"""Penalties: functions of the coefficients, not of the intercept.
 
 What lives here: the ``Penalty`` contract, the penalties and the table ``PENALTIES``. What doesn't: the strength, which is the
 objective's ``alpha``, and how ``C`` becomes it (``classifier``).
@@ -18,7 +18,8 @@ class Penalty(ABC):
     Attributes
     ----------
     uniform : bool
-        Whether all coefficients are weighed alike around zero, so that those of all classes have no mean at an optimum.
+        Whether all coefficients have the same weight and are shrunk towards zero: the mean of an optimum's coefficients over
+        the classes is then zero.
     """
 
     uniform = True
@@ -41,12 +42,12 @@ class Penalty(ABC):
 
     @property
     def l2_strength(self) -> float:
-        """The number that the gradient is coef times: a step against it only shrinks coef.
+        """λ such that the gradient of the penalty is λ · coef (the L2 strength): a gradient step multiplies coef by a factor.
 
         Raises
         ------
         ValueError
-            There is no such number.
+            The gradient is not a multiple of coef.
         """
         raise ValueError(f"Stochastic solvers need a penalty that shrinks all coefficients alike; got {type(self).__name__}.")
 
@@ -84,15 +85,15 @@ class L2(Penalty):
 class PriorL2(Penalty):
     r"""Half the weighted squared distance from a prior mean, :math:`\tfrac{1}{2} \sum_j \lambda_j (w_j - m_j)^2`.
 
-    The negative logarithm of a Gaussian prior with mean m and precisions :math:`\lambda`. It needs arrays as long as the
-    coefficients and has no place in the table: estimators make it (``calibration``).
+    The negative logarithm of a Gaussian prior with mean m and precisions :math:`\lambda`. Not in ``PENALTIES``, since its
+    arrays have the coefficients' length: calibrators construct it.
 
     Source: Hoerl & Kennard (1970), "Ridge Regression", section 5, where m is zero.
 
     Parameters
     ----------
     mean, weight : ndarray of shape (n_coef,), float64
-        In the order of the coefficients; weights are not negative.
+        m and λ, in the order of the coefficients; weights are non-negative.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Scikit-learn scorers of ``sksoftmax.metrics``, for folds that lack a class and for soft targets too.
+"""Scikit-learn scorers of ``sksoftmax.metrics``, also for folds without rows of some class and for soft targets.
 
 ``SCORERS`` has one scorer for each metric, named as scikit-learn would name it; each is an attribute too, as
 ``sksoftmax.scorers.neg_cross_entropy``. ``make_scorer`` makes scorers with options. All support ``sample_weight``.
@@ -6,8 +6,8 @@
 A scorer takes the classes of the columns from the estimator's ``classes_``, whichever classes a fold contains. Metrics of
 logits call ``predict_log_proba``, which is accurate where probabilities underflow; others ``predict_proba`` or ``predict``.
 
-Classes that the estimator was not fitted on have probability zero: they incur the loss of a wrong one-hot prediction and are
-never decided for. Where this loss is infinite, as for cross-entropy, probabilities are clipped to at least ``FLOOR``.
+Classes that the estimator was not fitted on have probability zero: their rows incur the loss of a wrong one-hot prediction.
+Where this loss is infinite, as for cross-entropy, probabilities are clipped to at least ``FLOOR``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What estimators say of methods that they lack, of values that they do not take, and of parameters that they do not have.
+"""Error messages of estimators: for methods that are not available, values that are not allowed, and unknown parameters.
 
-What lives here: additions to scikit-learn's own machinery of estimators. What doesn't: any estimator.
+What lives here: extensions of scikit-learn's own checks of estimators. What doesn't: any estimator.
 """

@@ -1,4 +1,4 @@
-"""Methods that an estimator has or lacks by its parameters."""
+"""Methods that are available only for some values of an estimator's parameters."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 
 
 class available_if:  # noqa: N801 -- the name of scikit-learn's decorator
-    """Decorate a method that is there only where check does not raise an AttributeError.
+    """Decorate a method that is available only if ``check`` raises no AttributeError.
 
-    As :func:`sklearn.utils.metaestimators.available_if`, whose error keeps to itself why the method is not there; here it is
-    the check's own.
+    As :func:`sklearn.utils.metaestimators.available_if`, but the AttributeError of the missing method is the check's own, with
+    its reason.
 
     Parameters
     ----------
     check : callable
-        Given the estimator, raises an AttributeError that says what to set for the method to be there.
+        ``check(estimator)`` raises an AttributeError that says what to set for the method to be available.
 
     Examples
     --------
     >>> from sksoftmax._estimator.availability import available_if
-    >>> def grown(tree):
-    ...     if tree.age < 3:
-    ...         raise AttributeError("A tree bears after three years.")
-    >>> class Tree:
-    ...     age = 1
-    ...     @available_if(grown)
-    ...     def bear(self):
-    ...         return "apples"
-    >>> hasattr(Tree(), "bear")
+    >>> def has_probability(model):
+    ...     if not model.probability:
+    ...         raise AttributeError("predict_proba needs probability=True.")
+    >>> class Model:
+    ...     probability = False
+    ...     @available_if(has_probability)
+    ...     def predict_proba(self):
+    ...         return [[0.5, 0.5]]
+    >>> hasattr(Model(), "predict_proba")
     False
     """
 
@@ -42,7 +42,7 @@ class available_if:  # noqa: N801 -- the name of scikit-learn's decorator
 
 
 class _AvailableIf:
-    """The decorated method in the class: a function there, bound to an estimator if it is available."""
+    """Descriptor of the method: the function on the class, the bound method on an estimator if it is available."""
 
     def __init__(self, method: Callable, check: Callable[[Any], None]) -> None:
         self._method, self._check = method, check

@@ -1,4 +1,4 @@
-"""Constraints of parameters, as scikit-learn checks them, with messages that are sorted and name public classes."""
+"""Constraints of parameters for scikit-learn's validation, with messages in sorted order that name public classes."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from .._sklearn import StrOptions
 
 
 class SortedStrOptions(StrOptions):
-    """A set of strings, named in order: scikit-learn's own message has them in an order that changes from run to run."""
+    """A set of strings, listed in sorted order.
+
+    Scikit-learn's own message lists them in an order that changes between processes.
+    """
 
     def __str__(self) -> str:
         return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}"
 
 
 class NameOrObject(SortedStrOptions):
-    """A name in a table or an object of the classes that it names.
+    """A name in a table of classes, or an instance of their base class.
 
     Parameters
     ----------
     table : mapping
         Classes by name.
     base : type
-        What objects have to be instances of.
+        The base class of allowed objects.
     *others : str
-        Names besides those of the table.
+        Allowed names besides those of the table.
     notes : mapping
-        What is said of a name, by name: what others call it.
+        Remarks on names, by name, such as what scikit-learn calls the same; printed in brackets behind the name.
 
     Examples
     --------

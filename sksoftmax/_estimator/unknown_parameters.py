@@ -1,7 +1,7 @@
-"""What an estimator answers to parameters that it does not have: where the thing is set instead.
+"""Errors for unknown parameters of estimators, which say what to set instead.
 
-``explain_unknown`` makes ``__init__`` say so; ``where_to_set`` is the sentence. Parameters of losses, solvers and schedules are
-looked up in their tables; ``INSTEAD`` has those that other estimators have.
+What lives here: ``explain_unknown`` for ``__init__``, ``refuse_unknown`` for ``set_params``, and the advice, ``where_to_set``:
+parameters of losses, solvers and schedules are found in their tables, those of other libraries' estimators in ``INSTEAD``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ INSTEAD = {
         "between them is 'elasticnet', and C=np.inf is None"
     ),
 }
-"""What to do instead of setting a parameter of LogisticRegression or another estimator of its kind."""
+"""Advice by parameter, for parameters of LogisticRegression and similar estimators."""
 
 OF_CALIBRATION = {
     "base_estimator": "set estimator",
@@ -50,17 +50,17 @@ OF_CALIBRATION = {
         for name in ("C", "class_weight", "l1_ratio", "loss", "max_iter", "random_state", "solver", "tol")
     },
 }
-"""The same for estimators that calibrate another."""
+"""Advice by parameter, for estimators that calibrate another."""
 
 OF_ONE_TEMPERATURE = OF_CALIBRATION | {
     name: f"take CalibratedClassifier({parameter}=...)"
     for name, parameter in (("calibrator", "calibrator"), ("ensemble", "ensemble"), ("method", "calibrator"))
 }
-"""The same where the calibrator is given."""
+"""Advice by parameter, for estimators that calibrate another by temperature scaling."""
 
 
 def explain_unknown(init: Init) -> Init:
-    """Decorate ``__init__`` so that the TypeError for an unknown parameter says where the thing is set."""
+    """Decorate ``__init__`` so that the TypeError for an unknown parameter says what to set instead."""
     known = [name for name in inspect.signature(init).parameters if name != "self"]
 
     @wraps(init)
@@ -75,7 +75,9 @@ def explain_unknown(init: Init) -> Init:
 
 
 def refuse_unknown(estimator: Any, params: Iterable[str]) -> None:
-    """Raise the ValueError of ``set_params`` for a parameter of which is known what to set instead.
+    """Raise a ValueError for an unknown parameter if there is advice what to set instead.
+
+    Other unknown parameters are left to scikit-learn's ``set_params``.
 
     Parameters
     ----------
@@ -92,13 +94,13 @@ def refuse_unknown(estimator: Any, params: Iterable[str]) -> None:
 
 
 def where_to_set(name: str, known: Iterable[str]) -> str | None:
-    """Return what to do instead of setting a parameter that an estimator does not have, or None if nothing is known.
+    """Return what to set instead of a parameter that an estimator does not have, or None if there is no advice.
 
     Parameters
     ----------
     name : str
     known : iterable of str
-        Parameters that it does have.
+        The estimator's parameters.
 
     Examples
     --------
@@ -127,12 +129,12 @@ def where_to_set(name: str, known: Iterable[str]) -> str | None:
 
 
 def _owners(name: str, table: Mapping[str, type]) -> list[str]:
-    """Return the names of the classes that have such a parameter."""
+    """Return the names of the classes with this parameter."""
     return [cls.__name__ for cls in table.values() if name in {field.name for field in fields(cls)}]
 
 
 def _some(name: str, owners: list[str]) -> str:
-    """Return how the first of the classes is made, and the others' names."""
+    """Return the call of the first of the classes with the parameter, and the names of the others."""
     first = "SGD" if "SGD" in owners else owners[0]
     others = sorted(set(owners) - {first})
     return f"{first}({name}=...)" + (f" (or {', '.join(others)})" if others else "")

@@ -1,7 +1,8 @@
-"""What a table of rows must be before anything is computed of it.
+"""Checks of the values of a table of rows that scikit-learn does not make.
 
-What lives here: ``check_columns``, which refuses dates, and ``check_magnitude``, which refuses numbers whose squares overflow.
-What doesn't: shapes, dtypes and finiteness, which scikit-learn checks, and the indices of sparse matrices (``sparse_rows``).
+What lives here: ``check_columns``, against dates and durations, and ``check_magnitude``, against numbers whose squares
+overflow. What doesn't: shapes, dtypes and finiteness, which scikit-learn checks, and the indices of sparse matrices
+(``sparse_indices``).
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 LARGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e150}
-"""The greatest magnitude that X may have where squares of it are summed over columns and rows."""
+"""The greatest magnitude of X for which sums of squares over columns and rows do not overflow."""
 
 
 def check_columns(X: Any, name: str = "X") -> None:
-    """Raise where X, or a column of a data frame, holds dates or durations, which NumPy would make numbers of some unit.
+    """Raise a ValueError if X, or a column of a data frame, holds dates or durations.
+
+    NumPy would convert them to integers of whatever unit their dtype has.
 
     Raises
     ------
@@ -31,7 +34,7 @@ def check_columns(X: Any, name: str = "X") -> None:
     else:
         columns = X.columns
     for column, dtype in zip(columns, dtypes, strict=True):
-        is_temporal = getattr(dtype, "is_temporal", None)  # Polars has no kinds
+        is_temporal = getattr(dtype, "is_temporal", None)  # Polars' dtypes have no kind
         if is_temporal() if is_temporal is not None else getattr(dtype, "kind", None) in ("M", "m"):
             where = "" if column is None else f" in column {column!r}"
             raise ValueError(
@@ -40,13 +43,14 @@ def check_columns(X: Any, name: str = "X") -> None:
 
 
 def check_magnitude(X: Any, name: str = "X", columns: Sequence | None = None) -> None:
-    """Raise where the square of a number is beyond what sums of squares can hold; one pass over the numbers, no copy.
+    """Raise a ValueError if a number exceeds ``LARGEST`` in magnitude; one pass over the numbers, no copy.
 
     Parameters
     ----------
     X : ndarray, C-contiguous, or CSR matrix, float32 or float64
         Finite.
     name : str
+        Name of X in the message.
     columns : sequence of str or None
         Names of the columns, if there are any.
 

@@ -1,11 +1,10 @@
-"""Threads of a fit: the pool, the ordered map over it, and BLAS held at one thread meanwhile.
+"""Threads of a fit: the pool, the ordered map over it, and the limit of BLAS to one thread meanwhile.
 
-What lives here: nothing that knows of rows. What doesn't: how rows are cut into segments (``rows``).
+What lives here: these, for functions of any kind. What doesn't: how rows are divided into segments (``rows``).
 
-Ctrl-C raises KeyboardInterrupt in the main thread, after any call there: also before the first instruction of an ``__exit__``
-or of a ``finally`` block's function. So there are no context managers here, whose exit would be skipped; what was is noted
-before it is changed; and what is given back is given back again by a second ``finally``, which does nothing where the first
-was whole.
+Ctrl-C raises KeyboardInterrupt in the main thread after any call, also before the first instruction of an ``__exit__`` or of a
+function that a ``finally`` block calls. So there are no context managers here, whose exit could be skipped; the state before is
+recorded before it is changed; and an outer ``finally`` restores it a second time, without effect if the inner one completed.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Limits = list[tuple[Any, int]]
-"""Libraries, as threadpoolctl controls them, and their numbers of threads."""
+"""Libraries, as controllers of threadpoolctl, and their numbers of threads."""
 
 
 class _Hold:
-    """A fit's claim on single-threaded BLAS."""
+    """A fit that needs single-threaded BLAS, and the limits to restore at its end."""
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
@@ -36,20 +35,20 @@ class _Hold:
 
 
 class _SingleThreadedBLAS:
-    """Holds BLAS at one thread from the first of fits that overlap, in several threads, to the last; then gives it back.
+    """The process's limit of BLAS to one thread, from the start of the first to the end of the last of overlapping fits.
 
-    Our threads already fill the cores, and the threads of BLAS spin on for a while after each call. Products of other threads
-    are other bits, too: the limit is the process's, and a fit must not depend on which of its neighbours ends first.
+    The fits' own threads occupy the cores already, and threads of BLAS spin for a while after each call. Products by several
+    threads also differ in rounding: as the limit is the process's, a fit's result would depend on which other fit ends first.
     """
 
     def __init__(self) -> None:
-        # threadpoolctl has a lock of its own inside of this one: held while a process forks, neither is taken in the child.
+        # Acquired before a fork, so that in the child neither this lock nor threadpoolctl's, acquired within it, is locked.
         self.lock = threading.RLock()
         self._holds: set[_Hold] = set()
         self._before: Limits = []  # of the process, before the first of the holds
 
     def take(self, hold: _Hold) -> None:
-        """Limit BLAS to one thread until hold, and every other, is given back."""
+        """Limit BLAS to one thread until ``hold``, and every other hold, is given back."""
         with self.lock:
             controlled = _blas_libraries()
             if not self._before:
@@ -59,7 +58,7 @@ class _SingleThreadedBLAS:
             _set([(library, 1) for library in controlled])
 
     def give_back(self, hold: _Hold) -> None:
-        """Give hold back, and with the last one the limits that were; do nothing if that is done."""
+        """Release a hold, and with the last one restore the limits; without effect if that has been done."""
         with self.lock:
             _set(hold.own_before)
             hold.own_before = []
@@ -70,12 +69,12 @@ class _SingleThreadedBLAS:
                 self._before = []
 
     def after_fork(self) -> None:
-        """Give back, in the child of a fork, what fits of the parent held: they do not run here."""
+        """Release, in the child of a fork, the holds of the parent's fits, which do not run in the child."""
         for hold in list(self._holds):
             if hold.thread != threading.get_ident():
                 hold.own_before = []
             self.give_back(hold)
-        self.lock.release()  # taken before the fork by this very thread
+        self.lock.release()  # acquired before the fork, by this thread
 
 
 def _set(limits: Limits) -> None:
@@ -86,7 +85,7 @@ def _set(limits: Limits) -> None:
 
 
 def _let_any_thread_set_limits() -> None:
-    """Take the limit of OpenBLAS from the thread that threadpoolctl lets alone set it, the first that did, while it lives."""
+    """Let any thread set OpenBLAS's limit: threadpoolctl reserves this to the first thread that did, as long as it is alive."""
     for library in _blas_libraries():
         if hasattr(library, "clear_controlling_thread"):  # threadpoolctl >= 3.7
             library.clear_controlling_thread(force=True)
@@ -103,7 +102,7 @@ def _limits_only_its_thread(library: Any) -> bool:
 
 _single_threaded_blas = _SingleThreadedBLAS()
 if hasattr(os, "register_at_fork"):  # not on Windows
-    # The lock's own methods: a Python function could be interrupted before it gives the lock back.
+    # The lock's own methods: a Python function could be interrupted before it releases the lock.
     os.register_at_fork(
         before=_single_threaded_blas.lock.acquire,
         after_in_parent=_single_threaded_blas.lock.release,
@@ -112,9 +111,9 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 def run_in_pool(n_threads: int, function: Callable[[ThreadPoolExecutor | None], Result]) -> Result:
-    """Return ``function(pool)``, of an executor that ends with it, or of None for one thread.
+    """Return ``function(pool)`` for an executor that is shut down afterwards; the pool is None for one thread.
 
-    Kept no longer than a call: threads do not survive a fork, and a pool that waits for them would hang.
+    Pools are not kept for the next call: threads do not survive a fork, and a pool that waits for them would hang.
     """
     if n_threads == 1:
         return function(None)
@@ -129,7 +128,7 @@ def run_in_pool(n_threads: int, function: Callable[[ThreadPoolExecutor | None], 
 
 
 def run_fit(n_threads: int, function: Callable[[ThreadPoolExecutor | None], Result]) -> Result:
-    """Do as ``run_in_pool`` with BLAS held at one thread meanwhile."""
+    """Return ``function(pool)`` as ``run_in_pool`` does, with BLAS limited to one thread meanwhile."""
     hold = _Hold()
     try:
         try:
@@ -144,7 +143,7 @@ def run_fit(n_threads: int, function: Callable[[ThreadPoolExecutor | None], Resu
 def map_in_order(
     pool: ThreadPoolExecutor | None, n_ahead: int, function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
-    """Yield ``function(item)`` in the items' order, computing at most n_ahead of them before they are asked for."""
+    """Yield ``function(item)`` in the items' order; at most ``n_ahead`` results are computed before they are needed."""
     if pool is None:
         yield from map(function, items)
         return
