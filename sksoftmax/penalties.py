@@ -13,20 +13,39 @@ from numpy.typing import NDArray
 
 
 class Penalty(ABC):
-    """Contract of every penalty on a flat float64 vector of coefficients.
+    """Contract of every penalty on a flat float64 vector of coefficients: a smooth part and, perhaps, one with a proximal map.
 
     Attributes
     ----------
-    uniform : bool
-        Whether all coefficients have the same weight and are shrunk towards zero: the mean of an optimum's coefficients over
-        the classes is then zero.
+    is_smooth : bool
+        Whether it has no other part than the smooth one.
+    is_quadratic : bool
+        Whether it is half of ``hessian_diagonal`` times squared distances, as the duality gap needs.
+    is_rotation_invariant : bool
+        Whether it is the same for coefficients in rotated coordinates of the features.
+    commutes_with_class_mean : bool
+        Whether it is least where the coefficients of all classes have the mean zero, given their differences.
     """
 
-    uniform = True
+    is_smooth = True
+    is_quadratic = False
+    is_rotation_invariant = False
+    commutes_with_class_mean = False
 
     @abstractmethod
     def value(self, coef: NDArray[np.float64]) -> float:
         """Return the penalty."""
+
+    def smooth_value(self, coef: NDArray[np.float64]) -> float:
+        """Return the smooth part of the penalty: all of it where ``is_smooth``."""
+        return self.value(coef)
+
+    def prox(self, coef: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+        r"""Return the proximal map of the other part h, :math:`\arg\min_u h(u) + \lVert u - w \rVert^2 / 2 t`, at step t.
+
+        It is coef itself where there is no other part (Parikh & Boyd 2014, "Proximal Algorithms", section 1.1).
+        """
+        return coef
 
     @abstractmethod
     def gradient(self, coef: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,6 +83,10 @@ class L2(Penalty):
     >>> L2().value(np.array([3.0, 4.0]))
     12.5
     """
+
+    is_quadratic = True
+    is_rotation_invariant = True
+    commutes_with_class_mean = True
 
     def value(self, coef: NDArray[np.float64]) -> float:
         return 0.5 * float(coef @ coef)
@@ -103,7 +126,7 @@ class PriorL2(Penalty):
     22.0
     """
 
-    uniform = False
+    is_quadratic = True
 
     def __init__(self, mean: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
         self.mean, self.weight = mean, weight

@@ -100,15 +100,30 @@ class LinearObjective:
     # -- sums over rows ------------------------------------------------------------------------------------------
 
     def value_and_gradient(self, params: Vector) -> tuple[float, Vector]:
-        """Return F(params) and its gradient, of params' shape."""
+        """Return F(params) and its gradient, of params' shape; the gradient is that of the smooth part where F has another."""
+        value, gradient = self.smooth_value_and_gradient(params)
+        return value if self._penalty.is_smooth else value + self._rest_of_penalty(params), gradient
+
+    def smooth_value_and_gradient(self, params: Vector) -> tuple[float, Vector]:
+        """Return the smooth part of F, all but what ``prox`` is of, and its gradient."""
         value, gradient = self.data.sum(ValueAndGradient(), self.loss, self.layout.for_kernels(params))
         gradient = gradient[: self.n_params]
         if self._alpha > 0:
             weights = params[: self.n_coef]
-            value += self._alpha * self._penalty.value(weights)
+            value += self._alpha * self._penalty.smooth_value(weights)
             # In place: with many features times classes, a temporary here costs as much as the rows.
             daxpy(self._penalty.gradient(weights), gradient, n=self.n_coef, a=self._alpha)
         return value, gradient
+
+    def _rest_of_penalty(self, params: Vector) -> float:
+        weights = params[: self.n_coef]
+        return self._alpha * (self._penalty.value(weights) - self._penalty.smooth_value(weights))
+
+    def prox(self, params: Vector, step: float) -> Vector:
+        """Return the proximal map of the part of the penalty that is not smooth, at a step; the intercept stays."""
+        moved = params.copy()
+        moved[: self.n_coef] = self._penalty.prox(params[: self.n_coef], self._alpha * step)
+        return moved
 
     def gradient_norm(self, gradient: Vector) -> float:
         """Return the largest absolute component of a gradient, in the coordinates of X's columns."""
@@ -175,6 +190,8 @@ class LinearObjective:
 
         That is without a penalty on every coefficient, of a loss that is not convex, or where it would cost too much memory.
         """
+        if not self._penalty.is_quadratic:
+            return np.inf
         return linear_duality_gap(self, self._alpha * self._penalty.hessian_diagonal(self.n_coef), params)
 
     # -- minibatches ---------------------------------------------------------------------------------------------
@@ -251,7 +268,7 @@ class LinearObjective:
     @property
     def shift_invariant(self) -> bool:
         """Whether adding one vector to every class's parameters leaves the loss as it is, and their mean is best zero."""
-        return self.loss.shift_invariant and (self._alpha == 0 or self._penalty.uniform)
+        return self.loss.shift_invariant and (self._alpha == 0 or self._penalty.commutes_with_class_mean)
 
     @property
     def _class_blocks(self) -> ClassBlocks:
