@@ -55,19 +55,8 @@ from .losses import LOSSES, BoundLoss, Loss, Targets
 from .objectives.cosine import CosineObjective
 from .objectives.linear import LinearObjective
 from .penalties import PENALTIES
-from .solvers import (
-    LBFGS,
-    SAGA,
-    SOLVERS,
-    STOCHASTIC_SOLVERS,
-    BlockLBFGS,
-    NewtonCG,
-    NewtonCholesky,
-    Solution,
-    Solver,
-    StochasticSolver,
-    choose_solver,
-)
+from .solvers import SOLVERS, STOCHASTIC_SOLVERS, Solution, Solver, StoppingRule, choose_solver, solver_class
+from .solvers._requirements import refuse_no_tol
 
 # The weakest penalty, against the mean loss, that counts; its inverse is the strongest that there is.
 NO_PENALTY = 1e-100
@@ -84,7 +73,7 @@ def _check_proba(estimator: SoftmaxRegressionClassifier) -> None:
 def _check_learns_from_parts(estimator: SoftmaxRegressionClassifier) -> None:
     """Raise an AttributeError that names the stochastic solvers if the solver is none of them."""
     solver = estimator.solver
-    if isinstance(solver, StochasticSolver) or (isinstance(solver, str) and solver in STOCHASTIC_SOLVERS):
+    if solver_class(solver).has_partial_fit:
         return
     names = ", ".join(map(repr, sorted(STOCHASTIC_SOLVERS)))
     raise AttributeError(
@@ -226,7 +215,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         *,
         l1_ratio: float = 0.0,
         loss: str | Loss = "cross_entropy",
-        solver: str | Solver = "auto",
+        solver: str | Solver[Any] = "auto",
         fit_intercept: bool = True,
         class_weight: dict | Literal["balanced"] | None = None,
         tol: float = 1e-4,
@@ -337,14 +326,20 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         rows = as_rows(sample.X)
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
 
-        def solve(pool: ThreadPoolExecutor | None) -> tuple[FitProgress, Solution, bool, bool, KeyboardInterrupt | None]:
-            """Solve and keep; return what is left to tell: whether the fit ended well, and is separated, and an interrupt."""
-            rotates = RotatedRows.is_worth_it(rows) and not self._feels_rotation()
+        stop = StoppingRule(self.tol, self.max_iter, self.n_iter_no_change)
+
+        def solve(
+            pool: ThreadPoolExecutor | None,
+        ) -> tuple[FitProgress, Solver[Any], Solution, bool, KeyboardInterrupt | None]:
+            """Solve and keep; return what is left to tell: the solver, how it ended, whether it is separated, an interrupt."""
+            rotates = RotatedRows.is_worth_it(rows) and solver_class(self.solver).benefits_from_rotation
             solved_rows = RotatedRows(sample.X) if rotates else rows
             threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
             objective = self._objective(
                 solved_rows, targets, bound, total_weight, check_random_state(self.random_state), **threads
             )
+            solver = self._solver(solved_rows, objective)
+            solver.check(objective)
 
             def attributes(params: NDArray[np.float64]) -> dict[str, Any]:
                 coef, intercept = objective.unpack(params)
@@ -357,16 +352,14 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 objective,
                 None if held_out is None else self._validation_set(held_out, classes, class_weight, loss, **threads),
                 progress.on_iteration_end,
+                stop=stop,
                 early_stopping=self.early_stopping,
-                tol=self.tol,
-                n_iter_no_change=self.n_iter_no_change,
             )
-            solver = self._solver(solved_rows, objective)
             start = self._start(objective, classes, solver)
             progress.on_iteration_begin(start)
-            ended_well, separated, interrupt = False, False, None
+            separated, interrupt = False, None
             try:
-                solution, ended_well = loop.solve(solver, start, max_iter=self.max_iter)
+                solution = loop.solve(solver, start)
                 separated = (
                     self._alpha(total_weight) == 0 and not self.early_stopping and objective.separates_classes(solution.params)
                 )
@@ -382,13 +375,16 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 best_iteration=loop.best.n_iter if self.early_stopping and loop.best else None,
                 partial_fit_state=PartialFitState(n_rows=int(np.count_nonzero(targets.weight)), weight=total_weight),
             )
-            return progress, solution, ended_well, separated, interrupt
+            return progress, solver, solution, separated, interrupt
 
-        progress, solution, ended_well, separated, interrupt = run_fit(n_threads, solve)
+        progress, solver, solution, separated, interrupt = run_fit(n_threads, solve)
         if interrupt is not None:
             interrupt.add_note(f"{type(self).__name__} is fitted: {solution.message}.")
             raise interrupt
-        self._warn(solution, separated=separated, ended_well=ended_well)
+        if separated:
+            self._warn_separated(solution)
+        elif not solution.status.as_intended:
+            warnings.warn(solver.explain(solution, stop), ConvergenceWarning, stacklevel=4)
         progress.on_fit_end()
         return self
 
@@ -396,9 +392,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         """Raise a ValueError for parameters that do not go together."""
         if self.l1_ratio != 0:
             raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
-        solver = self._solver_type()
-        if self.tol is None and not issubclass(solver, StochasticSolver | SAGA):
-            raise ValueError(f"tol=None, no tolerance, needs a stochastic solver or SAGA; got solver={self.solver!r}.")
+        refuse_no_tol(self.tol, solver_class(self.solver).takes_no_tol, self.solver)
 
     def _objective(
         self, rows: Rows, targets: Targets, bound: BoundLoss, total_weight: float, random_state: Any, **threads: Any
@@ -408,8 +402,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         given = {"fit_intercept": self.fit_intercept, "random_state": random_state}
         if not bound.unit_norm:
             return LinearObjective(data, bound, PENALTIES["l2"](), alpha, **given)
-        if issubclass(self._solver_type(), StochasticSolver | SAGA):
-            raise ValueError(f"solver={self.solver!r} does not keep weights on the unit sphere, as loss={self.loss!r} needs.")
         return CosineObjective(data, bound, PENALTIES["l2"](), alpha, **given)
 
     def _alpha(self, total_weight: float) -> float:
@@ -494,12 +486,13 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
                 f"sample_weight must sum to at least {LEAST_WEIGHT:g} in each part of the data and at most "
                 f"{1 / LEAST_WEIGHT:g} in all of them; got {total_weight:.3g} in this one and {so_far.weight:.3g} in all."
             )
-        solver: Any = STOCHASTIC_SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
+        solver: Any = SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
 
         def learn(pool: ThreadPoolExecutor | None) -> None:
             threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
             objective = self._objective(rows, targets, bound, so_far.weight, so_far.random_state, **threads)
+            solver.check(objective)
 
             def start() -> NDArray[np.float64]:
                 return solver.start(objective) if first else objective.pack(self._dense_coef(), self.intercept_)
@@ -563,7 +556,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         check_magnitude(X, columns=getattr(self, "feature_names_in_", None))
         return classes, Sample(X, encoded, check_sample_weight(sample_weight, X))
 
-    def _start(self, objective: LinearObjective, classes: NDArray, solver: Solver) -> NDArray[np.float64]:
+    def _start(self, objective: LinearObjective, classes: NDArray, solver: Solver[Any]) -> NDArray[np.float64]:
         coef = getattr(self, "coef_", None) if self.warm_start else None
         if coef is None:
             return solver.start(objective)
@@ -573,17 +566,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             raise ValueError(f"warm_start=True needs the {coef.shape[1]} features of the last fit; got {self.n_features_in_}.")
         return objective.pack(self._dense_coef(), self.intercept_)
 
-    def _feels_rotation(self) -> bool:
-        """Return whether the solver gains nothing by other coordinates, or would take other steps in them."""
-        return issubclass(self._solver_type(), LBFGS | NewtonCG | SAGA | StochasticSolver)
-
-    def _solver_type(self) -> type:
-        """Return the class of the solver; that of all, for ``"auto"``."""
-        if not isinstance(self.solver, str):
-            return type(self.solver)
-        return Solver if self.solver == "auto" else SOLVERS[self.solver]
-
-    def _solver(self, rows: Rows, objective: LinearObjective) -> Any:
+    def _solver(self, rows: Rows, objective: LinearObjective) -> Solver[Any]:
         if isinstance(self.solver, Solver):
             return self.solver
         if self.solver == "auto":
@@ -611,47 +594,15 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         }
         self.__dict__.update(fitted)
 
-    def _warn(self, solution: Solution, *, separated: bool, ended_well: bool) -> None:
-        """Warn once if the fit is not where it was meant to end, or if there is no optimum."""
-        if separated:
-            warnings.warn(
-                f"The classes are perfectly separable: without a penalty (C={self.C:g}) the loss has no minimum and the "
-                f"coefficients grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. "
-                f"Set a {'finite' if np.isinf(self.C) else 'smaller'} C.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-        elif not ended_well and issubclass(self._solver_type(), StochasticSolver):
-            warnings.warn(
-                f"{solution.message}. Scale the columns of X (sklearn.preprocessing.StandardScaler), or use solver='auto', "
-                "which needs no scaling; a stochastic solver comes nearer with a smaller tol, more epochs "
-                f"(max_iter={self.max_iter}) and a learning rate that falls, as of SGD(schedule='invscaling', average=True). "
-                "Set max_iter to the epochs that you want and tol=None to have so many without this warning.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-        elif not ended_well:
-            warnings.warn(
-                f"{solution.message}: the gradient norm is {solution.gradient_norm:.3g}, the tolerance {self.tol:.3g}. "
-                + self._cure(solution),
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
-    def _cure(self, solution: Solution) -> str:
-        """Return what helps a fit that did not converge."""
-        more = f"Increase the number of iterations (max_iter={self.max_iter})"
-        if not issubclass(self._solver_type(), LBFGS | NewtonCholesky | NewtonCG | BlockLBFGS) and self.solver != "auto":
-            return f"{more}, or scale the columns of X (sklearn.preprocessing.StandardScaler), or use solver='auto'."
-        if "lbfgs" in solution.message and "block-lbfgs" not in solution.message:
-            first = f"{more}, or scale" if solution.n_iter >= self.max_iter else "Scale"
-            return (
-                f"{first} the columns of X (sklearn.preprocessing.StandardScaler), or use solver='auto', which needs neither."
-            )
-        if solution.n_iter >= self.max_iter:
-            scale = ", or scale the columns of X (sklearn.preprocessing.StandardScaler)"
-            return f"{more}{scale if solution.gradient_norm > self.tol else ''}, or use a smaller C."
-        return "Use a larger tol, or another solver, or a smaller C."
+    def _warn_separated(self, solution: Solution) -> None:
+        """Warn that there is no optimum."""
+        warnings.warn(
+            f"The classes are perfectly separable: without a penalty (C={self.C:g}) the loss has no minimum and the "
+            f"coefficients grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. "
+            f"Set a {'finite' if np.isinf(self.C) else 'smaller'} C.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
 
     # -- predicting ----------------------------------------------------------------------------------------------
 

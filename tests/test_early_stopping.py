@@ -2,6 +2,7 @@
 
 import re
 import tracemalloc
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import pairwise
 
@@ -155,8 +156,8 @@ def test_an_early_stopped_fit_is_that_of_its_best_iteration(solver, noisy):
 class ToTheEnd(LBFGS):
     """Does not stop by itself, whatever tol."""
 
-    def solve(self, objective, start, *, tol, max_iter, callback=None):
-        return super().solve(objective, start, tol=0.0, max_iter=max_iter, callback=callback)
+    def minimise(self, objective, start, *, stop, history):
+        return super().minimise(objective, start, stop=replace(stop, tol=0.0), history=history)
 
 
 @unfinished

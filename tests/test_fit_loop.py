@@ -11,18 +11,18 @@ from sksoftmax.fitting.validation import ValidationScores
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
-from sksoftmax.solvers import LBFGS, Iteration, Solution
+from sksoftmax.solvers import LBFGS, Status, StoppingRule
 
 
 class Scripted(LBFGS):
     """A solver whose iterations end at the numbers 1, 2, …"""
 
-    def solve(self, objective, start, *, tol, max_iter, callback):
-        for n_iter in range(1, max_iter + 1):
+    def minimise(self, objective, start, *, stop, history):
+        for n_iter in range(1, stop.max_iter + 1):
             params = np.full(len(start), float(n_iter))
-            if callback(params, Iteration(0.0, 0.0, 0.0)):
+            if history.record(params, 0.0, None):
                 break
-        return Solution(params, 0.0, 0.0, n_iter, False, "ended", ())
+        return history.solution(params, 0.0, np.zeros(len(start)), status=Status.MAX_ITER, message="ended")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_best_iteration_is_the_first_of_the_lowest_criterion(course, best, m
     objective = LinearObjective(in_memory(X, targets), CrossEntropy().bind(targets), L2(), 0.1, fit_intercept=True)
     scores = iter([ValidationScores(float(each), 0.5) for each in course])
     validation = SimpleNamespace(evaluate=lambda coef, intercept: next(scores))
-    loop = FitLoop(objective, validation, lambda *_: False, early_stopping=True, tol=0.0, n_iter_no_change=3)
-    solution, _ = loop.solve(Scripted(), np.zeros(objective.n_params), max_iter=len(course) - 1)
+    loop = FitLoop(objective, validation, lambda *_: False, early_stopping=True, stop=StoppingRule(0.0, len(course) - 1, 3))
+    solution = loop.solve(Scripted(), np.zeros(objective.n_params))
     assert (loop.best.n_iter, solution.n_iter) == (best, made)
     np.testing.assert_array_equal(solution.params, best)

@@ -10,7 +10,7 @@ from sksoftmax.losses import Targets
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.objectives.logit_scaling import LogitScalingObjective
 from sksoftmax.penalties import PriorL2
-from sksoftmax.solvers import BATCH_SOLVERS, SOLVERS
+from sksoftmax.solvers import BATCH_SOLVERS, SOLVERS, StoppingRule
 
 
 def make(n_classes, *, shared, soft=False, n_rows=80, dtype=np.float64, **threads):
@@ -77,8 +77,8 @@ def test_it_is_the_dense_objective_restricted(n_classes, soft, shared):
 @pytest.mark.parametrize("name", BATCH_SOLVERS)
 def test_every_solver_finds_the_same_optimum(name, shared):
     _, _, diagonal, params = make(6, shared=shared)
-    solution = SOLVERS[name]().solve(diagonal, params, tol=1e-9, max_iter=300)
-    best = SOLVERS["newton-cholesky"]().solve(diagonal, params, tol=1e-9, max_iter=300)
+    solution = SOLVERS[name]().solve(diagonal, params, stop=StoppingRule(1e-9, 300))
+    best = SOLVERS["newton-cholesky"]().solve(diagonal, params, stop=StoppingRule(1e-9, 300))
     assert solution.converged
     np.testing.assert_allclose(solution.value, best.value, atol=1e-12)
 

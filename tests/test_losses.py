@@ -136,9 +136,7 @@ class TestLoss:
     def test_hessian_is_the_slope_of_the_gradient(self, rng, name, options, n_classes, kind):
         bound, targets, _, logits = self.problem(rng, name, options, n_classes, kind)
         if not bound.has_hessian:
-            with pytest.raises(ValueError, match=r"has no Hessian; use solver='block-lbfgs'"):
-                bound.require_hessian()
-            return
+            return  # solvers that need one refuse it: see test_fitted_losses
         direction = rng.normal(size=logits.shape)
         step = 1e-6
         up, down = (value_and_gradient(bound, targets, logits + sign * step * direction)[1] for sign in (1, -1))

@@ -20,7 +20,6 @@ from sksoftmax.data.rows import BLOCK_BYTES
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.class_blocks import STEP_NUMBERS
 from sksoftmax.objectives.linear import LinearObjective
-from sksoftmax.objectives.preconditioner import Preconditioner
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import LBFGS, MAX_MATRIX_BYTES, BlockLBFGS, NewtonCG, NewtonCholesky, choose_solver
 
@@ -176,7 +175,7 @@ def test_matrices_keep_within_their_limit(make_problem, n_bytes):
     targets = Targets(3, np.full(60, 1 / 60), labels=y.astype(np.int32))
     objective = LinearObjective(in_memory(X, targets), CrossEntropy().bind(targets), L2(), 0.1, fit_intercept=True)
     params = np.random.default_rng(0).normal(size=objective.n_params)
-    precondition = Preconditioner(objective, params, max_bytes=n_bytes)
+    precondition = objective.preconditioner(params, max_bytes=n_bytes)
     arrays = [array for array in vars(precondition).values() if isinstance(array, np.ndarray)]
     assert sum(array.nbytes for array in arrays if array.size > objective.n_params) <= n_bytes
     vector = np.random.default_rng(1).normal(size=objective.n_params)

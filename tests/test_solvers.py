@@ -14,8 +14,9 @@ from sksoftmax.data.dataset import in_memory
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
-from sksoftmax.solvers import BATCH_SOLVERS, LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, choose_solver
-from sksoftmax.solvers._base import line_search, observed_noise, without_shift
+from sksoftmax.solvers import BATCH_SOLVERS, LBFGS, SOLVERS, BlockLBFGS, NewtonCholesky, StoppingRule, choose_solver
+from sksoftmax.solvers._base import without_shift
+from sksoftmax.solvers._line_search import line_search, observed_noise
 from sksoftmax.solvers.newton_cholesky import newton_direction
 
 ALL = pytest.mark.parametrize("name", list(BATCH_SOLVERS))
@@ -86,8 +87,8 @@ PROBLEMS = [
 def test_every_solver_reaches_the_optimum(name, problem, make_problem):
     objective = problem(make_problem)
     start = np.zeros(objective.n_params)
-    best = SOLVERS["newton-cg"]().solve(objective, start, tol=1e-12, max_iter=500)
-    solution = SOLVERS[name]().solve(objective, start, tol=1e-8, max_iter=1000)
+    best = SOLVERS["newton-cg"]().solve(objective, start, stop=StoppingRule(1e-12, 500))
+    solution = SOLVERS[name]().solve(objective, start, stop=StoppingRule(1e-8, 1000))
     assert solution.converged, solution.message
     assert solution.gradient_norm <= 1e-8
     np.testing.assert_allclose(solution.value, best.value, rtol=1e-12)
@@ -101,14 +102,14 @@ def test_every_solver_reaches_the_optimum(name, problem, make_problem):
 def test_newton_does_not_feel_the_scale_of_the_columns(make_problem, scale):
     X, labels, _ = make_problem(200, 4, 3, noise=3.0)
     X[:, 1] *= scale
-    solution = NewtonCholesky().solve(make_objective(X, labels, 3, 0.0), np.zeros(15), tol=1e-8, max_iter=15)
+    solution = NewtonCholesky().solve(make_objective(X, labels, 3, 0.0), np.zeros(15), stop=StoppingRule(1e-8, 15))
     assert solution.converged, solution.message
 
 
 @ALL
 def test_history_has_every_iteration(name, make_problem):
     objective = plain(make_problem)
-    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-6, max_iter=1000)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-6, 1000))
     values = [iteration.value for iteration in solution.history]
     assert len(values) == solution.n_iter > 1
     assert values == sorted(values, reverse=True)
@@ -127,7 +128,9 @@ def test_a_callback_sees_and_stops(name, make_problem):
         seen.append((params.copy(), iteration))
         return len(seen) == 2
 
-    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-9, max_iter=100, callback=stop_at_two)
+    solution = SOLVERS[name]().solve(
+        objective, np.zeros(objective.n_params), stop=StoppingRule(1e-9, 100), observer=stop_at_two
+    )
     assert solution.n_iter == len(seen) == 2
     assert not solution.converged
     assert "stopped by a callback after 2 iterations" in solution.message
@@ -138,7 +141,7 @@ def test_a_callback_sees_and_stops(name, make_problem):
 @ALL
 def test_max_iter_is_the_limit_and_said(name, make_problem):
     objective = plain(make_problem)
-    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=2)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-12, 2))
     assert solution.n_iter == 2
     assert not solution.converged
     assert "2 iterations" in solution.message
@@ -147,7 +150,7 @@ def test_max_iter_is_the_limit_and_said(name, make_problem):
 @pytest.mark.parametrize("name", ["block-lbfgs", "newton-cholesky"])
 def test_what_is_left_is_said_where_the_gradient_is_small_already(name, make_problem):
     objective = plain(make_problem)
-    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=0.2, max_iter=1)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(0.2, 1))
     assert solution.gradient_norm <= 0.2
     assert not solution.converged
     assert "promised to lower the objective by" in solution.message
@@ -156,8 +159,8 @@ def test_what_is_left_is_said_where_the_gradient_is_small_already(name, make_pro
 @ALL
 def test_a_start_at_the_optimum_stays(name, make_problem):
     objective = plain(make_problem)
-    first = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
-    again = SOLVERS[name]().solve(objective, first.params, tol=1e-6, max_iter=100)
+    first = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-12, 100))
+    again = SOLVERS[name]().solve(objective, first.params, stop=StoppingRule(1e-6, 100))
     assert again.converged
     assert again.n_iter <= 1
     np.testing.assert_allclose(again.params, first.params, atol=1e-8)
@@ -166,8 +169,8 @@ def test_a_start_at_the_optimum_stays(name, make_problem):
 @pytest.mark.parametrize("name", ["lbfgs", "newton-cg", "newton-cholesky"])
 def test_no_iteration_is_needed_to_know_the_optimum(name, make_problem):
     objective = plain(make_problem)
-    best = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
-    solution = SOLVERS[name]().solve(objective, best.params, tol=1e-6, max_iter=0)
+    best = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-12, 100))
+    solution = SOLVERS[name]().solve(objective, best.params, stop=StoppingRule(1e-6, 0))
     assert solution.converged, solution.message
     assert solution.n_iter == 0
     np.testing.assert_allclose(solution.params, best.params, atol=1e-8)
@@ -178,18 +181,19 @@ def test_a_small_gradient_alone_is_not_the_optimum(name, make_problem):
     """Of columns so small that their gradient is within the tolerance wherever it is taken."""
     X, labels, _ = make_problem(80, 5, 3)
     objective = make_objective(1e-6 * X, labels, 3, 1e-16, fit_intercept=False)
-    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=0)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-4, 0))
     assert solution.gradient_norm <= 1e-4
     assert not solution.converged
     assert "promised to lower the objective by" in solution.message
     assert "inf" not in solution.message
-    assert SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=50).value < solution.value - 0.1
+    later = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-4, 50))
+    assert later.value < solution.value - 0.1
 
 
 @ALL
 def test_tolerance_below_rounding_ends(name, make_problem):
     objective = plain(make_problem)
-    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=0.0, max_iter=500)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(0.0, 500))
     assert solution.n_iter < 500
     assert solution.gradient_norm < 1e-7
 
@@ -199,8 +203,8 @@ def test_float32_rows_converge(name, make_problem):
     X, labels, _ = make_problem(200, 5, 3, dtype=np.float32)
     objective = make_objective(X, labels, 3, 1e-2)
     exact = make_objective(X.astype(np.float64), labels, 3, 1e-2)
-    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-5, max_iter=500)
-    best = SOLVERS["newton-cholesky"]().solve(exact, np.zeros(objective.n_params), tol=1e-10, max_iter=500)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-5, 500))
+    best = SOLVERS["newton-cholesky"]().solve(exact, np.zeros(objective.n_params), stop=StoppingRule(1e-10, 500))
     assert solution.converged, solution.message
     np.testing.assert_allclose(exact.value_and_gradient(solution.params)[0], best.value, rtol=1e-7)
 
@@ -208,8 +212,8 @@ def test_float32_rows_converge(name, make_problem):
 def test_newton_hands_a_singular_hessian_over(make_problem):
     X, labels, _ = make_problem(10, 20, 2)
     objective = make_objective(X, labels, 2, 1e-30)
-    solution = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=200)
-    lbfgs = LBFGS().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=200)
+    solution = NewtonCholesky().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-4, 200))
+    lbfgs = LBFGS().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-4, 200))
     assert solution.converged
     assert "singular Hessian" in solution.message
     assert solution.n_iter == len(solution.history) == lbfgs.n_iter
@@ -240,11 +244,11 @@ def test_the_newton_direction_is_that_of_the_hessian_without_curvature_along_shi
 def test_newton_hands_over_what_would_take_more_memory_than_allowed(n_bytes, make_problem):
     objective = plain(make_problem)
     start = np.zeros(objective.n_params)
-    solution = NewtonCholesky(max_bytes=n_bytes).solve(objective, start, tol=1e-6, max_iter=100)
+    solution = NewtonCholesky(max_bytes=n_bytes).solve(objective, start, stop=StoppingRule(1e-6, 100))
     assert solution.converged
     assert ("fell back: lbfgs converged" in solution.message) is (n_bytes < 16 * 18**2)
     if n_bytes < 16 * 18**2:
-        lbfgs = LBFGS().solve(objective, start, tol=1e-6, max_iter=100)
+        lbfgs = LBFGS().solve(objective, start, stop=StoppingRule(1e-6, 100))
         assert solution.n_iter == len(solution.history) == lbfgs.n_iter
         np.testing.assert_array_equal(solution.params, lbfgs.params)
 
@@ -304,8 +308,8 @@ def test_a_start_off_centre_reaches_the_same_optimum(name, make_problem, rng):
     """Adding one vector to every class changes no probability: the penalty alone pulls it back."""
     objective = plain(make_problem)
     start = objective.pack(np.tile(rng.normal(size=5), (3, 1)), np.full(3, 0.7))
-    solution = SOLVERS[name]().solve(objective, start, tol=1e-8, max_iter=1000)
-    best = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
+    solution = SOLVERS[name]().solve(objective, start, stop=StoppingRule(1e-8, 1000))
+    best = SOLVERS["newton-cholesky"]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-12, 100))
     assert solution.converged, solution.message
     np.testing.assert_allclose(objective.unpack(solution.params)[0], objective.unpack(best.params)[0], atol=1e-6)
 
@@ -316,7 +320,7 @@ def test_a_start_off_centre_reaches_the_same_optimum(name, make_problem, rng):
 def test_columns_whose_squares_overflow_end_in_finite_coefficients(name, make_problem, scale):
     X, labels, _ = make_problem(40, 3, 3)
     objective = make_objective(X * scale, labels, 3, 1e-2)
-    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=50)
+    solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-4, 50))
     assert np.all(np.isfinite(solution.params))
     assert objective.value_and_gradient(solution.params)[0] <= np.log(3) + 1e-12
 
@@ -326,7 +330,7 @@ def test_block_lbfgs_needs_few_passes_on_raw_tables():
     for load, at_most in ((load_wine, 30), (load_breast_cancer, 30), (load_digits, 75)):
         X, y = load(return_X_y=True)
         objective = make_objective(X, y, len(np.unique(y)), 1 / len(y))
-        solution = BlockLBFGS().solve(objective, np.zeros(objective.n_params), tol=1e-4, max_iter=1000)
+        solution = BlockLBFGS().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-4, 1000))
         assert solution.converged
         assert solution.n_iter <= at_most
 
@@ -334,8 +338,8 @@ def test_block_lbfgs_needs_few_passes_on_raw_tables():
 @pytest.mark.parametrize("max_bytes", [0, 2**28])
 def test_one_block_for_all_classes_reaches_the_optimum_too(make_problem, max_bytes):
     objective = many_classes(make_problem)
-    solution = BlockLBFGS(max_bytes=max_bytes).solve(objective, np.zeros(objective.n_params), tol=1e-8, max_iter=300)
-    best = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=1e-12, max_iter=100)
+    solution = BlockLBFGS(max_bytes=max_bytes).solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-8, 300))
+    best = NewtonCholesky().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-12, 100))
     assert solution.converged
     np.testing.assert_allclose(solution.value, best.value, rtol=1e-12)
 
@@ -377,7 +381,7 @@ def test_the_seconds_of_a_history_go_on_after_a_fallback(monkeypatch, make_probl
         return False
 
     start = np.zeros(objective.n_params)
-    solution = NewtonCholesky().solve(objective, start, tol=1e-8, max_iter=100, callback=callback)
+    solution = NewtonCholesky().solve(objective, start, stop=StoppingRule(1e-8, 100), observer=callback)
     assert "fell back" in solution.message
     seconds = [iteration.seconds for iteration in solution.history]
     assert len(seconds) > 3

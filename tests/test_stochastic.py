@@ -23,7 +23,7 @@ from sksoftmax.data.dataset import in_memory
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
-from sksoftmax.solvers import SAGA, SGD, SOLVERS, STOCHASTIC_SOLVERS, AdaGrad, Adam, NewtonCholesky, RMSProp
+from sksoftmax.solvers import SAGA, SGD, SOLVERS, STOCHASTIC_SOLVERS, AdaGrad, Adam, NewtonCholesky, RMSProp, StoppingRule
 from sksoftmax.solvers._distance import distance
 from sksoftmax.solvers.schedules import SCHEDULES, Constant, Cosine, InverseScaling, Step
 
@@ -74,7 +74,7 @@ def test_the_steps_are_those_of_the_rule(rule, container, fit_intercept, average
     X, labels, weight = sparse_problem(make_problem)
     weight[[3, 50]] = 0
     objective = make_objective(container(X), labels, 3, 0.3, weight, fit_intercept)
-    solution = solver.solve(objective, np.zeros(objective.n_params), tol=None, max_iter=3)
+    solution = solver.solve(objective, np.zeros(objective.n_params), stop=StoppingRule(None, 3))
     random_state = np.random.RandomState(0)
     orders = [random_state.permutation(np.flatnonzero(weight)) for _ in range(3)]
     coef, intercept, losses = reference.epochs(
@@ -100,7 +100,7 @@ def test_dense_and_sparse_rows_take_the_same_steps(name, soft, n_classes, make_p
     reached = []
     for container in (np.asarray, sparse.csr_array):
         objective = make_objective(container(X), labels, n_classes, 0.1, weight, **targets)
-        solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), tol=None, max_iter=5)
+        solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(None, 5))
         reached.append(np.column_stack(objective.unpack(solution.params)))
     assert np.abs(reached[0]).max() > 1e-3
     assert_allclose(reached[1], reached[0], rtol=1e-9, atol=1e-12)
@@ -113,7 +113,7 @@ def test_sparse_rows_outlast_a_penalty_that_shrinks_by_much(solver, make_problem
     reached = []
     for container in (np.asarray, sparse.csr_array):
         objective = make_objective(container(X), labels, 3, alpha=30.0)
-        reached.append(objective.unpack(solver.solve(objective, np.zeros(24), tol=None, max_iter=2).params)[0])
+        reached.append(objective.unpack(solver.solve(objective, np.zeros(24), stop=StoppingRule(None, 2)).params)[0])
     assert_allclose(reached[1], reached[0], rtol=1e-9, atol=1e-14)
 
 
@@ -123,7 +123,7 @@ def test_a_column_stored_twice_counts_as_its_sum(make_problem):
     twice = sparse.csr_array((np.repeat(once.data / 2, 2), np.repeat(once.indices, 2), 2 * once.indptr), shape=X.shape)
     for solver in (SGD(average=True), SAGA()):
         objectives = [make_objective(rows, labels, 3, 0.1) for rows in (once, twice)]
-        first, second = (solver.solve(each, np.zeros(24), tol=None, max_iter=4).params for each in objectives)
+        first, second = (solver.solve(each, np.zeros(24), stop=StoppingRule(None, 4)).params for each in objectives)
         assert_allclose(second, first, rtol=1e-9, atol=1e-12)
 
 
@@ -133,9 +133,9 @@ def test_a_column_stored_twice_counts_as_its_sum(make_problem):
 def test_averaged_sgd_with_a_falling_rate_ends_at_the_optimum_of_batch_solvers(container, dtype, make_problem):
     X, labels, weight = make_problem(600, 5, 3, dtype=dtype)
     objective = make_objective(container(X), labels, 3, 1e-2, weight)
-    best = NewtonCholesky().solve(objective, np.zeros(18), tol=1e-6, max_iter=50)
+    best = NewtonCholesky().solve(objective, np.zeros(18), stop=StoppingRule(1e-6, 50))
     solver = SGD(learning_rate=0.3, batch_size=8, schedule=InverseScaling(power=0.75, delay=50), average=True)
-    solution = solver.solve(objective, np.zeros(18), tol=None, max_iter=60)
+    solution = solver.solve(objective, np.zeros(18), stop=StoppingRule(None, 60))
     assert solution.value - best.value < 1e-6
     assert_allclose(solution.params[:-3], best.params[:-3], atol=5e-3)
 
@@ -145,9 +145,9 @@ def test_averaged_sgd_with_a_falling_rate_ends_at_the_optimum_of_batch_solvers(c
 def test_rules_with_moments_approach_the_optimum_too(solver, make_problem):
     X, labels, weight = make_problem(600, 5, 3)
     objective = make_objective(X, labels, 3, 1e-2, weight)
-    best = NewtonCholesky().solve(objective, np.zeros(18), tol=1e-8, max_iter=50)
+    best = NewtonCholesky().solve(objective, np.zeros(18), stop=StoppingRule(1e-8, 50))
     solver = clone(solver).set_params(batch_size=32, schedule="cosine")
-    solution = solver.solve(objective, np.zeros(18), tol=None, max_iter=60)
+    solution = solver.solve(objective, np.zeros(18), stop=StoppingRule(None, 60))
     assert solution.value - best.value < 1e-4
 
 
@@ -158,8 +158,8 @@ def test_rules_with_moments_approach_the_optimum_too(solver, make_problem):
 def test_saga_reaches_the_optimum(fit_intercept, n_classes, dtype, container, make_problem):
     X, labels, weight = make_problem(300, 5, n_classes, dtype=dtype)
     objective = make_objective(container(X), labels, n_classes, 1e-2, weight, fit_intercept)
-    best = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=1e-6, max_iter=50)
-    solution = SAGA().solve(objective, np.zeros(objective.n_params), tol=1e-5, max_iter=200)
+    best = NewtonCholesky().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-6, 50))
+    solution = SAGA().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-5, 200))
     assert solution.converged, solution.message
     assert solution.gradient_norm <= 1e-5
     assert solution.value - best.value < 1e-7
@@ -185,10 +185,10 @@ def test_the_same_seed_is_the_same_bits_on_any_number_of_threads(container, name
 def test_how_rows_are_gathered_changes_nothing(batch_size, n_bytes, make_problem, monkeypatch):
     X, labels, weight = make_problem(101, 5, 3)
     whole = make_objective(X, labels, 3, 0.1, weight)
-    expected = SGD(batch_size=batch_size).solve(whole, np.zeros(18), tol=None, max_iter=2)
+    expected = SGD(batch_size=batch_size).solve(whole, np.zeros(18), stop=StoppingRule(None, 2))
     monkeypatch.setattr(batches, "GATHER_BYTES", n_bytes)
     objective = make_objective(X, labels, 3, 0.1, weight)
-    solution = SGD(batch_size=batch_size).solve(objective, np.zeros(18), tol=None, max_iter=2)
+    solution = SGD(batch_size=batch_size).solve(objective, np.zeros(18), stop=StoppingRule(None, 2))
     assert_allclose(solution.params, expected.params, rtol=1e-12, atol=1e-15)
     assert_allclose(solution.history[0].value, expected.history[0].value, rtol=1e-12)
 
@@ -196,7 +196,7 @@ def test_how_rows_are_gathered_changes_nothing(batch_size, n_bytes, make_problem
 def test_a_batch_of_all_rows_is_gradient_descent(make_problem):
     X, labels, weight = make_problem(101, 5, 3)
     objective = make_objective(X, labels, 3, 0.0, weight)
-    solution = SGD(learning_rate=0.3, batch_size=10**9).solve(objective, np.zeros(18), tol=None, max_iter=1)
+    solution = SGD(learning_rate=0.3, batch_size=10**9).solve(objective, np.zeros(18), stop=StoppingRule(None, 1))
     assert_allclose(solution.params, -0.3 * objective.value_and_gradient(np.zeros(18))[1], rtol=1e-12, atol=1e-15)
 
 
@@ -302,7 +302,7 @@ def test_a_fit_that_ends_at_the_optimum_has_converged(container, n_classes, make
 def test_the_distance_is_that_to_the_optimum(dtype, container, n_classes, make_problem, rng):
     X, labels, weight = make_problem(500, 5, n_classes, dtype=dtype)
     objective = make_objective(container(X), labels, n_classes, 1e-3, weight)
-    best = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=1e-7, max_iter=50)
+    best = NewtonCholesky().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-7, 50))
     proba = predicted(objective, X, best.params)
     for size in (1e-1, 1e-2, 1e-3):
         params = best.params + size * rng.normal(size=objective.n_params)
@@ -390,7 +390,7 @@ def test_sagas_rate_is_half_of_one_over_the_greatest_curvature_of_a_rows_loss_an
     X, labels, weight = sparse_problem(make_problem)
     objective = make_objective(container(X), labels, 3, 0.3, weight)
     curvature = 0.5 * len(X) * np.max(weight / weight.sum() * (1 + np.sum(X**2, axis=1))) + 0.3
-    solution = SAGA().solve(objective, np.zeros(24), tol=None, max_iter=1)
+    solution = SAGA().solve(objective, np.zeros(24), stop=StoppingRule(None, 1))
     assert_allclose(solution.history[0].learning_rate, 1 / (2 * curvature), rtol=1e-12)
 
 
@@ -404,10 +404,10 @@ def test_saga_says_what_it_needs_of_a_loss_without_a_bound(make_problem):
     objective = make_objective(X, labels, 3)
     objective.loss = replace(objective.loss, loss=Unbounded())
     with pytest.raises(ValueError, match=r"SAGA\(learning_rate"):
-        SAGA().solve(objective, np.zeros(18), tol=1e-3, max_iter=5)
-    assert SAGA(learning_rate=0.05).solve(objective, np.zeros(18), tol=1e-3, max_iter=500).converged
+        SAGA().solve(objective, np.zeros(18), stop=StoppingRule(1e-3, 5))
+    assert SAGA(learning_rate=0.05).solve(objective, np.zeros(18), stop=StoppingRule(1e-3, 500)).converged
     with pytest.raises(ValueError, match="learning_rate must be positive"):
-        SAGA(learning_rate=0.0).solve(objective, np.zeros(18), tol=1e-3, max_iter=5)
+        SAGA(learning_rate=0.0).solve(objective, np.zeros(18), stop=StoppingRule(1e-3, 5))
 
 
 def test_no_epoch_leaves_the_start(make_problem):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +23,12 @@ from ..losses import BoundLoss, CrossEntropy, Targets
 from ..objectives.linear import LinearObjective
 from ..objectives.logit_scaling import LogitScalingObjective
 from ..penalties import PriorL2
-from ..solvers import BlockLBFGS, NewtonCholesky, Solution, Solver
+from ..solvers import BlockLBFGS, NewtonCholesky, Solution, StoppingRule
 
 Matrix = NDArray[np.float64]
 
 # Of the gradient; the objective is then met to some 1e-10 nats.
-TOL, MAX_ITER = 1e-7, 500
+STOP = StoppingRule(tol=1e-7, max_iter=500)
 # Up to this number of parameters a few Newton steps take less time than tens of passes over the rows.
 NEWTON_PARAMS = 128
 LOWEST_LOG_PROBA = float(np.log(np.finfo(np.float64).tiny))
@@ -89,9 +88,7 @@ def fit_diagonal(
 
     def solve(pool: ThreadPoolExecutor | None) -> tuple[Matrix, Matrix, Solution]:
         objective = LogitScalingObjective(z, targets, PriorL2(mean, weight), shared=shared, pool=pool, n_threads=n_threads)
-        # No Objective by inheritance, but it has all that solvers ask of one.
-        like_any_other = cast(LinearObjective, objective)
-        solution = _solver(objective.n_params).solve(like_any_other, mean, tol=TOL, max_iter=MAX_ITER)
+        solution = _solver(objective.n_params).solve(objective, mean, stop=STOP)
         return *objective.split(solution.params), solution
 
     return run_fit(n_threads, solve)
@@ -115,7 +112,7 @@ def fit_matrix(
         penalty = PriorL2(identity.ravel(), weight.ravel())
         data = in_memory(design, targets, pool=pool, n_threads=n_threads)
         objective = LinearObjective(data, all_logits(targets), penalty, 1.0, fit_intercept=False)
-        return _solver(objective.n_params).solve(objective, identity.ravel(), tol=TOL, max_iter=MAX_ITER)
+        return _solver(objective.n_params).solve(objective, identity.ravel(), stop=STOP)
 
     solution = run_fit(n_threads, solve)
     both = solution.params.reshape(identity.shape)
@@ -127,7 +124,7 @@ def all_logits(targets: Targets) -> BoundLoss:
     return replace(CrossEntropy().bind(targets), n_logits=targets.n_classes, shift_invariant=True)
 
 
-def _solver(n_params: int) -> Solver:
+def _solver(n_params: int) -> NewtonCholesky | BlockLBFGS:
     return NewtonCholesky() if n_params <= NEWTON_PARAMS else BlockLBFGS()
 
 

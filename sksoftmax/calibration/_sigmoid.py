@@ -13,9 +13,9 @@ from ..data.dataset import in_memory
 from ..losses import CrossEntropy, Targets
 from ..objectives.linear import LinearObjective
 from ..penalties import L2
-from ..solvers import NewtonCholesky
+from ..solvers import NewtonCholesky, StoppingRule
 
-TOL, MAX_ITER = 1e-10, 200
+STOP = StoppingRule(tol=1e-10, max_iter=200)
 
 
 def fit_sigmoid(
@@ -45,7 +45,7 @@ def fit_sigmoid(
     targets = Targets(2, weight, proba=np.column_stack([1 - proba, proba]), class_weight=np.ones(2))
     data = in_memory(X, targets)
     objective = LinearObjective(data, CrossEntropy().bind(targets), L2(), 0.0, fit_intercept=True)
-    solution = NewtonCholesky().solve(objective, np.zeros(objective.n_params), tol=TOL, max_iter=MAX_ITER)
+    solution = NewtonCholesky().solve(objective, np.zeros(objective.n_params), stop=STOP)
     scaled, intercept = objective.unpack(solution.params)
     coef = np.zeros(columns.shape[1])
     coef[varies] = scaled[0, : len(varies)] / scale[varies]

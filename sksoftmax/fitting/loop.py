@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..objectives.linear import LinearObjective
-from ..solvers import Iteration, Solution, Solver, StochasticSolver
+from ..solvers import Iteration, Solution, Solver, Status, StoppingRule
 from .validation import ValidationSet
 
 Params = NDArray[np.float64]
@@ -50,16 +50,13 @@ class FitLoop:
     validation : ValidationSet or None
     report : callable
         Told of every iteration, the parameters reached and its full record; returns True to stop.
+    stop : StoppingRule
     early_stopping : bool
-    tol : float or None
-    n_iter_no_change : int
 
     Attributes
     ----------
     history : list of Iteration
     best : Best or None
-    stopped : bool
-        Whether ``report`` asked to stop, or early stopping did.
     """
 
     def __init__(
@@ -68,43 +65,39 @@ class FitLoop:
         validation: ValidationSet | None,
         report: Callable[[Params, Iteration], bool],
         *,
+        stop: StoppingRule,
         early_stopping: bool,
-        tol: float | None,
-        n_iter_no_change: int,
     ) -> None:
         self._objective = objective
         self._validation = validation
         self._report = report
         self._early_stopping = early_stopping
-        self._tol = tol
-        self._n_iter_no_change = n_iter_no_change
+        self._stop = stop
         self._lowest: list[float] = []  # criterion until each iteration
         self.history: list[Iteration] = []
         self.best: Best | None = None
-        self.stopped = False
 
-    def solve(self, solver: Solver, start: Params, *, max_iter: int) -> tuple[Solution, bool]:
-        """Return the solution to keep, and whether the fit ended well: converged, or stopped by a callback or early."""
+    def solve(self, solver: Solver[Any], start: Params) -> Solution:
+        """Return the solution to keep; its status says whether the fit ended as intended."""
         if self._early_stopping and self._validation is not None:
             self._note(0, self._validation.evaluate(*self._objective.unpack(start)).cross_entropy, start)
-        options: dict = {"tol": self._tol, "max_iter": max_iter, "callback": self._follow}
-        if isinstance(solver, StochasticSolver):  # whose own end looks at epochs, as that of early stopping does
-            options["n_iter_no_change"] = self._n_iter_no_change
-        solution = solver.solve(self._objective, start, **options)
-        solution = replace(solution, history=tuple(self.history))
-        # Epochs that were asked for are no failure, nor is an early-stopped fit whose solver ends before the validation does.
-        ended_well = solution.converged or self.stopped or self._tol is None
-        ended_well = ended_well or (self._early_stopping and len(self.history) < max_iter)
-        if not self._early_stopping:
-            return solution, ended_well
-        message = self._stopped_early(solution.n_iter) if self._is_stalled() and not solution.converged else solution.message
-        if self.best is None or self.best.n_iter == len(self.history):
-            return replace(solution, message=message), ended_well
-        return replace(self._at_best(message), n_iter=solution.n_iter), ended_well
+        solution = solver.solve(self._objective, start, stop=self._stop, observer=self._follow)
+        status, message = solution.status, solution.message
+        if self._early_stopping and status is not Status.CONVERGED:
+            if self._is_stalled():
+                status, message = Status.EARLY_STOPPED, self._stopped_early(solution.n_iter)
+            elif not status.as_intended and len(self.history) < self._stop.max_iter:
+                status = Status.EARLY_STOPPED  # the solver found no way on before the validation set said to stop: no failure
+        solution = replace(solution, status=status, message=message, history=tuple(self.history))
+        if not self._early_stopping or self.best is None or self.best.n_iter == len(self.history):
+            return solution
+        # Of a fit that converged another point is kept.
+        status = Status.EARLY_STOPPED if status is Status.CONVERGED else status
+        return replace(self._at_best(status, message), n_iter=solution.n_iter)
 
     def interrupted(self) -> Solution:
         """Return the solution to keep where an interrupt ended ``solve`` after its first iteration."""
-        return self._at_best(f"interrupted after {len(self.history)} iterations")
+        return self._at_best(Status.INTERRUPTED, f"interrupted after {len(self.history)} iterations")
 
     def _follow(self, params: Params, iteration: Iteration) -> bool:
         """Note an iteration that ended at params; return whether to stop."""
@@ -116,8 +109,7 @@ class FitLoop:
         # In this order: where an interrupt comes between the two, the best iteration is in the history.
         self.history.append(iteration)
         self._note(len(self.history), criterion, params)
-        self.stopped = self._report(params, iteration) or self._is_stalled()
-        return self.stopped
+        return self._report(params, iteration) or self._is_stalled()
 
     def _note(self, n_iter: int, criterion: float, params: Params) -> None:
         criterion = np.inf if np.isnan(criterion) else criterion  # of parameters that diverged
@@ -128,16 +120,16 @@ class FitLoop:
 
     def _is_stalled(self) -> bool:
         """Return whether the validation cross-entropy has stopped falling."""
-        if not self._early_stopping or len(self._lowest) <= self._n_iter_no_change:
+        if not self._early_stopping or len(self._lowest) <= self._stop.n_iter_no_change:
             return False
-        return not self._lowest[-1] < self._lowest[-1 - self._n_iter_no_change] - (self._tol or 0.0)
+        return not self._lowest[-1] < self._lowest[-1 - self._stop.n_iter_no_change] - (self._stop.gradient_tol)
 
     def _stopped_early(self, n_iter: int) -> str:
-        since = f"in the last {self._n_iter_no_change}"
-        least = f"{self._tol or 0:.3g}"
+        since = f"in the last {self._stop.n_iter_no_change}"
+        least = f"{self._stop.gradient_tol:.3g}"
         return f"stopped early after {n_iter} iterations: the validation cross-entropy fell by less than {least} {since}"
 
-    def _at_best(self, message: str) -> Solution:
+    def _at_best(self, status: Status, message: str) -> Solution:
         """Return the best point as a solution."""
         n_iter, _, params = self.best  # type: ignore[misc]
         value, gradient_norm = self.history[n_iter - 1][:2] if n_iter else (np.nan, np.nan)
@@ -146,4 +138,4 @@ class FitLoop:
             gradient_norm = self._objective.gradient_norm(gradient)
         lowest = "validation cross-entropy" if self._early_stopping else "objective"
         message = f"{message}; kept iteration {n_iter}, of the lowest {lowest}"
-        return Solution(params, value, gradient_norm, len(self.history), False, message, tuple(self.history))
+        return Solution(params, value, gradient_norm, len(self.history), status, message, tuple(self.history))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..objectives.linear import LinearObjective
-from ..solvers import Iteration, Solution, State, StochasticSolver
+from ..solvers import Iteration, Solution, State, Status, StochasticSolver
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class PartialFitState:
             value=value,
             gradient_norm=np.nan,
             n_iter=state.n_epochs,
-            converged=False,
+            status=Status.EPOCHS_MADE,
             message=f"{solver.name} made a pass over {objective.n_rows} rows, number {state.n_epochs}",
             history=(Iteration(value, np.nan, time.perf_counter() - began, state.rate),),
         )

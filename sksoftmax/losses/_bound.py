@@ -141,17 +141,6 @@ class BoundLoss:
             )
         return losses, gradient
 
-    def require_hessian(self) -> None:
-        """Do nothing if the loss has a Hessian.
-
-        Raises
-        ------
-        ValueError
-            It has none; the message says which solver needs none.
-        """
-        if not self.has_hessian:
-            raise ValueError(f"{self.loss!r} has no Hessian; use solver='block-lbfgs'.")
-
     def is_separated_by(self, logits: NDArray, targets: Targets) -> bool:
         """Return whether multiplying these logits, of rows with these targets, by a growing number takes their loss to zero."""
         if not self.has_no_minimum_when_separable:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..data.dataset import InMemoryDataset
 from ..losses import BoundLoss
 from ..penalties import Penalty
+from ._contracts import FiniteSum
 from .linear import LinearObjective
 
 Vector = NDArray[np.float64]
@@ -116,9 +117,10 @@ class CosineObjective(LinearObjective):
     def unpack(self, params: NDArray) -> tuple[NDArray, NDArray]:
         return super().unpack(self._normalised(self._start + params)[0])
 
-    def shuffled_rows(self) -> NDArray[np.int64]:
-        """Raise a ValueError: steps from a few rows would have to be taken on the sphere."""
-        raise ValueError("Weights on the unit sphere take no steps from minibatches; use solver='block-lbfgs'.")
+    def lacks(self, contract: type) -> str | None:
+        if contract is FiniteSum:
+            return f"A stochastic solver does not keep weights on the unit sphere, as {self.loss.loss!r} needs"
+        return super().lacks(contract)
 
     def _normalised(self, params: Vector) -> tuple[Vector, Vector]:
         """Return weights of unit length, flat, and the lengths they had; a weight of zeros stays."""

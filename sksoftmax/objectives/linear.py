@@ -25,10 +25,12 @@ from ..data.threads import Item
 from ..kernels import rowwise as rowwise_kernels
 from ..losses import BoundLoss
 from ..penalties import Penalty
+from ._contracts import FiniteSum, HasHessian
 from ._layout import Layout
 from .class_blocks import ClassBlocks
 from .duality_gap import linear_duality_gap
 from .hessian import add_hessian
+from .preconditioner import BlockPreconditioner
 
 Vector = NDArray[np.float64]
 
@@ -251,17 +253,21 @@ class LinearObjective:
 
     @property
     def smooth(self) -> bool:
-        """Whether the loss has no kinks: a convex one that has is the only one without second derivatives."""
-        return self.loss.has_hessian or not self.loss.convex
+        """Whether loss and penalty have no kinks: a convex loss that has is the only one without second derivatives."""
+        return self._penalty.is_smooth and (self.loss.has_hessian or not self.loss.convex)
 
     @property
     def strictly_convex(self) -> bool:
         """Whether the loss's second derivatives vanish nowhere."""
         return self.loss.strictly_convex
 
-    def require_hessian(self) -> None:
-        """Raise a ValueError that names another solver if the loss has no Hessian."""
-        self.loss.require_hessian()
+    def lacks(self, contract: type) -> str | None:
+        """Return why a contract is not met although its methods are there, as the loss and the penalty have it, or None."""
+        if contract is HasHessian and not self.has_hessian:
+            return f"{self.loss.loss!r} has no Hessian"
+        if contract is FiniteSum and not self._penalty.commutes_with_class_mean:
+            return f"{type(self._penalty).__name__} does not shrink all coefficients alike, as stochastic solvers need"
+        return None
 
     # -- the Hessian's class blocks --------------------------------------------------------------------------------
 
@@ -336,6 +342,10 @@ class LinearObjective:
         """
         if self.shift_invariant:
             self.layout.subtract_class_mean(vector)
+
+    def preconditioner(self, params: Vector, *, max_bytes: int, n_made: int = 0) -> BlockPreconditioner:
+        """Return the inverse of the class blocks at params; see ``BlockPreconditioner``."""
+        return BlockPreconditioner(self, params, max_bytes=max_bytes, n_made=n_made)
 
     def longest_step(self, params: Vector, direction: Vector) -> float:
         """Return the share of a step, at most one, over which a quadratic model may be trusted."""

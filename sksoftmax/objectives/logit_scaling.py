@@ -24,6 +24,7 @@ from ..kernels import rowwise as rowwise_kernels
 from ..kernels.losses import cross_entropy as cross_entropy_kernels
 from ..losses import Targets
 from ..penalties import Penalty
+from .preconditioner import BlockPreconditioner
 
 Vector = NDArray[np.float64]
 
@@ -33,7 +34,7 @@ NO_SMOOTHING = 0.0
 
 
 class LogitScalingObjective:
-    """Cross-entropy of scaled and shifted logits plus a penalty on all parameters; meets the contract of ``LinearObjective``.
+    """Cross-entropy of scaled and shifted logits plus a penalty on all parameters.
 
     The flat vector holds v, one number or n_classes, then b, n_classes. The penalty has to hold b, whose level the loss does
     not feel.
@@ -77,8 +78,9 @@ class LogitScalingObjective:
         self._block_rows = max(BLOCK_NUMBERS // self.n_logits, 8)
         self._pool, self._n_threads = pool if n_segments > 1 else None, n_threads
 
-    def require_hessian(self) -> None:
-        """Do nothing: there is one."""
+    def lacks(self, contract: type) -> str | None:
+        """Return None: it meets what it has the methods of."""
+        return None
 
     def value_noise(self, value: float) -> float:
         """Return how far the computed objective may be from the true one near value."""
@@ -206,6 +208,10 @@ class LogitScalingObjective:
         blocks[:, -1, -1] = first + penalty[-self.n_logits :]
         return blocks
 
+    def class_diagonals(self, params: Vector, basis: Vector) -> Vector:
+        """Return the curvature at params along the columns of basis, (block_size, m), for each class: (n_logits, m)."""
+        return np.einsum("im,kij,jm->km", basis, self.class_blocks(params), basis)
+
     def hessian_diagonal(self, params: Vector) -> Vector:
         """Return the diagonal of the Hessian at params, a shared v's without what couples the classes."""
         square, _, first = self._curvature(params)
@@ -243,6 +249,10 @@ class LogitScalingObjective:
 
     def regularise_null_space(self, hessian: Vector) -> None:
         """Leave the Hessian as it is: the penalty makes it positive."""
+
+    def preconditioner(self, params: Vector, *, max_bytes: int, n_made: int = 0) -> BlockPreconditioner:
+        """Return the inverse of the class blocks at params; see ``BlockPreconditioner``."""
+        return BlockPreconditioner(self, params, max_bytes=max_bytes, n_made=n_made)
 
     def longest_step(self, params: Vector, direction: Vector) -> float:
         """Return one: steps may have any length."""

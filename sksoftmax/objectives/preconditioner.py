@@ -1,23 +1,70 @@
 """Approximate inverses of the Hessian that act within each class.
 
 What lives here: three kinds, the choice among them by memory, and the inversion of blocks. What doesn't: the curvature they
-are made of (``LinearObjective``), and the algorithm that they speed up.
+are made of (``class_blocks``), and the algorithm that they speed up.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from .linear import LinearObjective
-
-Vector = NDArray[np.float64]
+from ._contracts import Objective, Vector
 
 SMALL_BYTES = 2**27
 
 
-class Preconditioner:
+class HasClassBlocks(Objective, Protocol):
+    """What a preconditioner of blocks within each class is made from; solvers do not ask for it."""
+
+    @property
+    def n_rows(self) -> int:
+        """Rows summed over."""
+
+    @property
+    def n_logits(self) -> int:
+        """Logits of a row, each with a block."""
+
+    @property
+    def shift_invariant(self) -> bool:
+        """Whether ``project_out_shift`` subtracts the mean over the classes, or nothing."""
+
+    @property
+    def block_size(self) -> int:
+        """Order of a block."""
+
+    @property
+    def covers_all_columns(self) -> bool:
+        """Whether every parameter belongs to a block."""
+
+    @property
+    def stride(self) -> int:
+        """The largest stride of a sample of the rows that blocks are worth making from."""
+
+    def class_blocks(self, params: Vector, *, shared: bool = False, stride: int = 1) -> NDArray[np.float64]:
+        """Return blocks of the model, (n_logits, block_size, block_size); (1, …) of mean curvature if shared."""
+
+    def class_diagonals(self, params: Vector, basis: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the curvature along the columns of basis, (block_size, m), for each class: (n_logits, m)."""
+
+    def hessian_diagonal(self, params: Vector) -> Vector:
+        """Return the diagonal of the model at params, of shape (n_params,)."""
+
+    def gather_blocks(self, vector: Vector) -> NDArray[np.float64]:
+        """Return what vector holds for the blocks, (n_logits, block_size)."""
+
+    def scatter_blocks(self, vector: Vector, rows: NDArray[np.float64]) -> None:
+        """Write rows, as ``gather_blocks`` returns them, into vector."""
+
+    def parallel_for(self, function: Callable[[NDArray[np.float64]], None], items: list[NDArray[np.float64]]) -> None:
+        """Call function on each of items, in the objective's threads."""
+
+
+class BlockPreconditioner:
     r"""The inverse of the Hessian's class blocks at a point, projected: Q H⁻¹ Q.
 
     Q subtracts the mean over the classes: a softmax does not feel a vector added to every class's coefficients, and without Q
@@ -33,7 +80,7 @@ class Preconditioner:
 
     Parameters
     ----------
-    objective : LinearObjective
+    objective : HasClassBlocks
     params : ndarray of shape (n_params,)
     max_bytes : int
         Most memory for matrices.
@@ -46,7 +93,7 @@ class Preconditioner:
         Whether making it anew costs many passes over X.
     """
 
-    def __init__(self, objective: LinearObjective, params: Vector, *, max_bytes: int, n_made: int = 0) -> None:
+    def __init__(self, objective: HasClassBlocks, params: Vector, *, max_bytes: int, n_made: int = 0) -> None:
         self._objective = objective
         matrix = 8 * objective.block_size**2
         self._inverse: NDArray[np.float64] | None = None

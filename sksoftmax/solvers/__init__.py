@@ -5,8 +5,10 @@ should be fastest. ``STOCHASTIC_SOLVERS`` step after each minibatch, have learni
 ``partial_fit``; ``SAGA`` steps after each row. ``Solution``, an estimator's ``solution_``, is what a solver returns.
 """
 
+from typing import Any
+
 from . import schedules
-from ._base import Iteration, Solution, Solver
+from ._base import Iteration, Observer, Solution, Solver, Status, StoppingRule
 from ._stochastic import State, StochasticSolver
 from .block_lbfgs import BlockLBFGS
 from .lbfgs import LBFGS
@@ -15,7 +17,7 @@ from .newton_cholesky import NewtonCholesky
 from .saga import SAGA
 from .stochastic import SGD, AdaGrad, Adam, RMSProp
 
-BATCH_SOLVERS: dict[str, type[Solver]] = {
+BATCH_SOLVERS: dict[str, type[Solver[Any]]] = {
     "block-lbfgs": BlockLBFGS,
     "lbfgs": LBFGS,
     "newton-cg": NewtonCG,
@@ -28,7 +30,15 @@ STOCHASTIC_SOLVERS: dict[str, type[StochasticSolver]] = {
     "rmsprop": RMSProp,
     "sgd": SGD,
 }
-SOLVERS: dict[str, type[Solver]] = {**BATCH_SOLVERS, **STOCHASTIC_SOLVERS, "saga": SAGA}
+SOLVERS: dict[str, type[Solver[Any]]] = {**BATCH_SOLVERS, **STOCHASTIC_SOLVERS, "saga": SAGA}
+
+
+def solver_class(solver: str | Solver[Any]) -> type[Solver[Any]]:
+    """Return the class of a solver given by name or as an object; that of all solvers for ``"auto"`` and what is none."""
+    if isinstance(solver, Solver):
+        return type(solver)
+    return SOLVERS.get(solver, Solver) if isinstance(solver, str) else Solver
+
 
 # What "auto" expects of a fit, in operations of BLAS on a matrix (some 0.1 ns), measured on tables of 150 to 50,000 rows.
 NEWTON_ITERATIONS, BLOCK_ITERATIONS, BLOCK_REFRESHES = 7, 12, 2
@@ -40,7 +50,7 @@ MAX_MATRIX_BYTES = 2**28
 
 def choose_solver(
     n_stored: int, n_rows: int, n_features: int, n_logits: int, *, has_hessian: bool = True, strictly_convex: bool = True
-) -> Solver:
+) -> Solver[Any]:
     """Return the solver that ``"auto"`` stands for: the one that should cost the fewest operations.
 
     Parameters
@@ -91,11 +101,14 @@ __all__ = [
     "Iteration",
     "NewtonCG",
     "NewtonCholesky",
+    "Observer",
     "RMSProp",
     "Solution",
     "Solver",
     "State",
+    "Status",
     "StochasticSolver",
+    "StoppingRule",
     "choose_solver",
     "schedules",
 ]

@@ -1,7 +1,8 @@
-"""The contract between an objective and what lowers it.
+"""The contract of every solver, and what it takes and returns.
 
-What lives here: ``Solver``, its ``Solution``, the ``Iteration`` records of its history and the ``History`` that collects them.
-What doesn't: any algorithm. A solver sees the objective's public methods and nothing of the data.
+What lives here: ``Solver``, its ``StoppingRule``, its ``Solution`` with the ``Status`` that it ends in, the ``Iteration``
+records of its history and the ``History`` that collects them. What doesn't: any algorithm, and the contracts of objectives
+(``objectives._contracts``): a solver sees these and nothing of the data.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from enum import StrEnum
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._params import ParamsMixin
-from ..objectives.linear import LinearObjective
+from ..objectives._contracts import Objective
+from ._requirements import refuse_lacking, refuse_no_tol
+
+Vector = NDArray[np.float64]
+ObjectiveT = TypeVar("ObjectiveT", bound=Objective, contravariant=True)
+
+COLUMNS = "the columns of X (sklearn.preprocessing.StandardScaler)"
 
 
 class Iteration(NamedTuple):
@@ -30,7 +38,7 @@ class Iteration(NamedTuple):
     gradient_norm : float
         Largest absolute component of its gradient; NaN where the solver does not know it.
     seconds : float
-        Since the solver started, with whatever its callback took.
+        Since the solver started, with whatever its observer took.
     learning_rate : float or None
         Of the iteration; None for a solver that has none.
     validation_cross_entropy : float or None
@@ -48,11 +56,89 @@ class Iteration(NamedTuple):
     validation_accuracy: float | None = None
 
 
-Callback = Callable[[NDArray[np.float64], Iteration], bool]
-"""Told of each iteration, the parameters reached and its record; returns True to stop.
+Observer = Callable[[Vector, Iteration], bool]
+"""Called after each iteration with the current parameters and its record. Return True to stop the solver.
 
 It may keep the parameters: the solver does not write to that array again.
 """
+
+
+@dataclass(frozen=True)
+class StoppingRule:
+    """When a solver ends.
+
+    Parameters
+    ----------
+    tol : float or None, default=1e-4
+        Bound on the largest absolute component of the gradient. Stochastic solvers say what it bounds, and take None for no
+        bound.
+    max_iter : int, default=1000
+        Most iterations; an iteration of a stochastic solver is an epoch.
+    n_iter_no_change : int, default=5
+        Epochs in a row without improvement by ``tol`` after which a stochastic solver ends; of no effect on others.
+    """
+
+    tol: float | None = 1e-4
+    max_iter: int = 1000
+    n_iter_no_change: int = 5
+
+    @property
+    def gradient_tol(self) -> float:
+        """``tol`` for a solver that needs one; zero for None."""
+        return 0.0 if self.tol is None else self.tol
+
+
+class Status(StrEnum):
+    """How a solve ended; each is equal to its name in small letters, as ``"max_iter"``.
+
+    Attributes
+    ----------
+    CONVERGED
+        At the optimum, to the tolerance or to the precision of the numbers.
+    MAX_ITER
+        ``max_iter`` iterations were made, and the optimum was not reached.
+    LINE_SEARCH_FAILED
+        No lower point was found at the precision of the numbers, and nothing says that this is the optimum.
+    NEWTON_STEP_UNSOLVED
+        Conjugate gradients did not solve for the Newton step that would tell how far the optimum is.
+    KINK
+        Where steps promise nothing more the loss has kinks, and nothing tells how far the optimum is.
+    NO_IMPROVEMENT
+        The loss of epochs has stopped falling, which is not yet the optimum.
+    EPOCHS_MADE
+        As many epochs were made as asked for, without a tolerance.
+    STOPPED_BY_OBSERVER
+        The observer, as a callback of the estimator, asked to stop.
+    EARLY_STOPPED
+        Early stopping ended the fit, or kept an earlier iteration than the last.
+    INTERRUPTED
+        By Ctrl-C.
+    """
+
+    CONVERGED = "converged"
+    MAX_ITER = "max_iter"
+    LINE_SEARCH_FAILED = "line_search_failed"
+    NEWTON_STEP_UNSOLVED = "newton_step_unsolved"
+    KINK = "kink"
+    NO_IMPROVEMENT = "no_improvement"
+    EPOCHS_MADE = "epochs_made"
+    STOPPED_BY_OBSERVER = "stopped_by_observer"
+    EARLY_STOPPED = "early_stopped"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def as_intended(self) -> bool:
+        """Whether this is no failure: the optimum, or an end that the caller asked for."""
+        return self in AS_INTENDED
+
+
+AS_INTENDED = {
+    Status.CONVERGED,
+    Status.EPOCHS_MADE,
+    Status.STOPPED_BY_OBSERVER,
+    Status.EARLY_STOPPED,
+    Status.INTERRUPTED,
+}
 
 
 @dataclass(frozen=True)
@@ -69,116 +155,125 @@ class Solution:
         Largest absolute component of the gradient there.
     n_iter : int
         Iterations made.
-    converged : bool
-        Whether the optimum is reached, to the tolerance or to the precision of the numbers.
+    status : Status
+        How the solver ended, as a program reads it.
     message : str
-        Why the solver stopped.
+        The same for people, with what is known of the distance to the optimum.
     history : tuple of Iteration
         One record per iteration.
     """
 
-    params: NDArray[np.float64]
+    params: Vector
     value: float
     gradient_norm: float
     n_iter: int
-    converged: bool
+    status: Status
     message: str
     history: tuple[Iteration, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the optimum is reached, to the tolerance or to the precision of the numbers."""
+        return self.status is Status.CONVERGED
 
     def __repr__(self) -> str:
         return (
             f"Solution(converged={self.converged}, n_iter={self.n_iter}, value={self.value:.6g}, "
             f"gradient_norm={self.gradient_norm:.3g},\n"
-            f"         message={self.message!r},\n"
+            f"         status={self.status.value!r}, message={self.message!r},\n"
             f"         params=<{len(self.params)} numbers>, history=<{len(self.history)} iterations>)"
         )
 
 
 class History:
-    """Collects the history of one solve and asks the callback whether to go on.
+    """Collects the history of one solve and asks the observer whether to go on.
 
     Attributes
     ----------
     iterations : list of Iteration
     stopped : bool
-        Whether the callback asked to stop.
+        Whether the observer asked to stop.
     """
 
-    def __init__(self, callback: Callback | None, objective: LinearObjective) -> None:
+    def __init__(self, observer: Observer | None, objective: Objective) -> None:
         self.iterations: list[Iteration] = []
         self.stopped = False
-        self._callback = callback
+        self._observer = observer
         self._objective = objective
         self._began = time.perf_counter()
 
-    @property
-    def seconds(self) -> float:
-        """Since the solver started."""
-        return time.perf_counter() - self._began
-
-    def record(
-        self,
-        params: NDArray[np.float64],
-        value: float,
-        gradient: NDArray[np.float64] | None,
-        *,
-        learning_rate: float | None = None,
-    ) -> bool:
+    def record(self, params: Vector, value: float, gradient: Vector | None, *, learning_rate: float | None = None) -> bool:
         """Add an iteration; return whether to stop."""
         gradient_norm = np.nan if gradient is None else self._objective.gradient_norm(gradient)
-        iteration = Iteration(value, gradient_norm, self.seconds, learning_rate)
+        iteration = Iteration(value, gradient_norm, time.perf_counter() - self._began, learning_rate)
         self.iterations.append(iteration)
-        if self._callback is not None:
-            self.stopped = bool(self._callback(params, iteration))
+        if self._observer is not None:
+            self.stopped = bool(self._observer(params, iteration))
         return self.stopped
 
-    def solution(
-        self, params: NDArray[np.float64], value: float, gradient: NDArray[np.float64], *, converged: bool, message: str
-    ) -> Solution:
+    def solution(self, params: Vector, value: float, gradient: Vector, *, status: Status, message: str) -> Solution:
         """Return the solution at the point reached."""
-        if self.stopped and not converged:
+        if self.stopped and status is not Status.CONVERGED:
+            status = Status.STOPPED_BY_OBSERVER
             message = f"stopped by a callback after {len(self.iterations)} iterations"
         return Solution(
             params=params,
             value=value,
             gradient_norm=self._objective.gradient_norm(gradient),
             n_iter=len(self.iterations),
-            converged=converged,
+            status=status,
             message=message,
             history=tuple(self.iterations),
         )
 
 
-class Solver(ParamsMixin, ABC):
-    """Contract of every solver: hyperparameters and ``solve``; it reports iterations and never prints."""
+class Solver(ParamsMixin, ABC, Generic[ObjectiveT]):
+    """Contract of every solver: hyperparameters and ``minimise``; it reports iterations and never prints.
 
-    def start(self, objective: LinearObjective) -> NDArray[np.float64]:
+    A solver of one's own is a dataclass that inherits from this class and has ``minimise``.
+
+    Attributes
+    ----------
+    requires : tuple of types
+        The contracts (``objectives._contracts``) that an objective has to meet.
+    takes_no_tol : bool
+        Whether ``tol`` may be None: it then makes ``max_iter`` iterations.
+    has_partial_fit : bool
+        Whether it learns from one part of the data after another.
+    benefits_from_rotation : bool
+        Whether it does as well in coordinates that are a rotation of X's columns, fewer where X has fewer rows than columns.
+    """
+
+    requires: ClassVar[tuple[type, ...]] = (Objective,)
+    takes_no_tol: ClassVar[bool] = False
+    has_partial_fit: ClassVar[bool] = False
+    benefits_from_rotation: ClassVar[bool] = True
+
+    def start(self, objective: ObjectiveT) -> Vector:
         """Return where to start if nothing is known: zeros, unless the solver draws it."""
         return np.zeros(objective.n_params)
 
-    @abstractmethod
-    def solve(
-        self,
-        objective: LinearObjective,
-        start: NDArray[np.float64],
-        *,
-        tol: Any,
-        max_iter: int,
-        callback: Callback | None = None,
-    ) -> Solution:
-        """Lower the objective from start.
+    def check(self, objective: ObjectiveT) -> None:
+        """Do nothing if the objective meets all that the solver requires.
+
+        Raises
+        ------
+        ValueError
+            It does not; the message says what it lacks and what to use instead. Or a hyperparameter is out of its range.
+        """
+        refuse_lacking(objective, self.requires)
+
+    def solve(self, objective: ObjectiveT, start: Vector, *, stop: StoppingRule, observer: Observer | None = None) -> Solution:
+        """Minimise the objective from start.
 
         Parameters
         ----------
-        objective : LinearObjective
+        objective : Objective
+            That meets ``requires``.
         start : ndarray of shape (n_params,), float64
             Not modified.
-        tol : float
-            Bound on the largest absolute component of the gradient. Stochastic solvers say what it bounds, and take None for no
-            bound.
-        max_iter : int
-            Most iterations; an iteration of a stochastic solver is an epoch.
-        callback : callable or None
+        stop : StoppingRule
+        observer : callable or None
 
         Returns
         -------
@@ -187,66 +282,36 @@ class Solver(ParamsMixin, ABC):
         Raises
         ------
         ValueError
-            The solver needs a Hessian and the objective's loss has none; the message says what to use instead.
+            The objective lacks what the solver requires, or there is no tolerance and the solver needs one. Nothing was
+            evaluated before.
         """
+        refuse_no_tol(stop.tol, self.takes_no_tol, self)
+        self.check(objective)
+        return self.minimise(objective, start, stop=stop, history=History(observer, objective))
+
+    @abstractmethod
+    def minimise(self, objective: ObjectiveT, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
+        """Do the work of ``solve``, whose parameters are checked: record every iteration, and end where the history says so."""
+
+    def explain(self, solution: Solution, stop: StoppingRule) -> str:
+        """Return what a warning says of a solution that is not as intended: its message, figures, and what helps."""
+        figures = f"the gradient norm is {solution.gradient_norm:.3g}, the tolerance {stop.gradient_tol:.3g}"
+        return f"{solution.message}: {figures}. {self._advise(solution, stop)}"
+
+    def _advise(self, solution: Solution, stop: StoppingRule) -> str:
+        return f"Increase the number of iterations (max_iter={stop.max_iter}), or scale {COLUMNS}, or use solver='auto'."
 
 
-def without_shift(objective: LinearObjective, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+def advise_newton(solution: Solution, stop: StoppingRule) -> str:
+    """Return what helps a solver that takes columns of any scale."""
+    if solution.n_iter < stop.max_iter:
+        return "Use a larger tol, or another solver, or a smaller C."
+    scale = f", or scale {COLUMNS}" if solution.gradient_norm > stop.gradient_tol else ""
+    return f"Increase the number of iterations (max_iter={stop.max_iter}){scale}, or use a smaller C."
+
+
+def without_shift(objective: Objective, vector: Vector) -> Vector:
     """Return vector less its mean over the classes, which no step would change: the loss is the same, the penalty lower."""
     vector = vector.copy()
     objective.project_out_shift(vector)
     return vector
-
-
-def observed_noise(
-    objective: LinearObjective, value: float, new_value: float, gradient: NDArray[np.float64], step: NDArray[np.float64]
-) -> float:
-    """Return how much of the change of value along step, which ended at gradient, can only be rounding.
-
-    A convex function rises by at most its slope at the end; of any other nothing can be said, and zero is returned. In float32
-    the error is that of the logits, which no multiple of the value bounds.
-    """
-    if not objective.convex:
-        return 0.0
-    return max(0.0, new_value - value - float(gradient @ step))
-
-
-def line_search(
-    objective: LinearObjective,
-    params: NDArray[np.float64],
-    value: float,
-    direction: NDArray[np.float64],
-    slope: float,
-    *,
-    max_trials: int = 30,
-) -> tuple[NDArray[np.float64], float, NDArray[np.float64]] | None:
-    """Return point, value and gradient of the first step from 1 downwards of sufficient decrease, or None.
-
-    A step that fails is followed by the minimum of the cubic through what is known, at least a tenth and at most four fifths
-    of it. Sufficient is a decrease of 1e-4 of what the slope promises (Nocedal & Wright, "Numerical Optimization", chapter 3).
-    Where the promise is below the rounding error of the value, not to rise beyond that error is enough, or that the slope at
-    the end still falls by 1e-4 of that at the start, if the objective is convex, and so has fallen by as much.
-    """
-    rounding = objective.value_noise(value)
-    step = 1.0
-    for _ in range(max_trials):
-        point = params + step * direction
-        new_value, gradient = objective.value_and_gradient(point)
-        new_slope = float(gradient @ direction)
-        still_falls = objective.convex and new_slope <= 1e-4 * slope
-        if new_value <= value + 1e-4 * step * slope + rounding or still_falls:
-            return point, new_value, gradient
-        step = min(max(cubic_minimum(step, new_value - value, slope, new_slope), step / 10), 0.8 * step)
-    return None
-
-
-def cubic_minimum(step: float, rise: float, slope: float, new_slope: float) -> float:
-    """Return where the cubic with these slopes at 0 and step, and this rise between them, is least; zero if it overflows.
-
-    Nocedal & Wright, "Numerical Optimization", equation 3.59.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        bend = slope + new_slope - 3 * rise / step
-        root = np.sqrt(np.maximum(bend * bend - slope * new_slope, 0.0))
-        least = step - step * (new_slope + root - bend) / (new_slope - slope + 2 * root)
-    return float(least) if np.isfinite(least) else 0.0

@@ -10,22 +10,23 @@ point that is far away is told from one that is near after a few Hessian product
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..objectives.linear import LinearObjective
-from ..objectives.preconditioner import Preconditioner
-from ._base import without_shift
+from ..objectives._contracts import FiniteSum, HasHessian, HasPreconditioner
+from ._base import Vector, without_shift
 from ._proof import MAX_BYTES
-
-Vector = NDArray[np.float64]
+from ._requirements import meets
 
 # What a fit that has converged may be off by: nats a row, and any row's probability. Half of that for the error of the model.
 NATS, PROBABILITY = 0.5e-4, 0.5e-2
 # Relative residual of the system; most products, and most of them once the point is known to be far away.
 RESIDUAL, MAX_PRODUCTS, MAX_PRODUCTS_AFAR = 1e-3, 100, 10
+
+
+class HasNewtonStep(FiniteSum, HasHessian, HasPreconditioner, Protocol):
+    """What the distance is found by."""
 
 
 class Distance(NamedTuple):
@@ -58,15 +59,15 @@ class Distance(NamedTuple):
         return f"where {MAX_PRODUCTS} Hessian products do not tell how far the optimum is"
 
 
-def distance(objective: LinearObjective, params: Vector, gradient: Vector) -> Distance | None:
+def distance(objective: FiniteSum, params: Vector, gradient: Vector) -> Distance | None:
     """Return how far params, of that gradient, are from the optimum; None for a loss without a Hessian.
 
     Parameters
     ----------
-    objective : LinearObjective
+    objective : FiniteSum
     params, gradient : ndarray of shape (n_params,), float64
     """
-    if not objective.has_hessian:
+    if not meets(objective, HasNewtonStep):
         return None
     scale = objective.hessian_diagonal(np.zeros_like(params))
     scale[(scale <= 0) | ~np.isfinite(scale)] = 1
@@ -97,7 +98,7 @@ def distance(objective: LinearObjective, params: Vector, gradient: Vector) -> Di
         return Distance(nats, np.nan, solved)
     # The residual is relative to curvature where all classes are equally likely. An outlier's is far above that at the point,
     # so that residuals of ordinary rows, with which the optimum is far, look like nothing: blocks at the point tell.
-    promised = 0.5 * float(gradient @ Preconditioner(objective, params, max_bytes=MAX_BYTES)(gradient))
+    promised = 0.5 * float(gradient @ objective.preconditioner(params, max_bytes=MAX_BYTES)(gradient))
     if promised > NATS:
         return Distance(promised, np.nan, solved=False)
     objective.project_out_shift(step)

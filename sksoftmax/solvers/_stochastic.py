@@ -12,15 +12,12 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data.rows import MinibatchPlan
-from ..objectives.linear import LinearObjective
-from ._base import Callback, History, Solution, Solver
+from ..data.epochs import MinibatchPlan
+from ..objectives._contracts import FiniteSum
+from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vector
 from ._distance import Distance, distance
 from .schedules import SCHEDULES, Schedule
-
-Vector = NDArray[np.float64]
 
 # Weight of the newest point in the mean of t of them is (1 + AVERAGING) / (t + AVERAGING): the start is soon forgotten.
 AVERAGING = 3
@@ -72,7 +69,7 @@ class State:
 
 
 @dataclass
-class StochasticSolver(Solver):
+class StochasticSolver(Solver[FiniteSum]):
     """Steps after each minibatch of shuffled rows; see the subclasses for the rules and ``SGD`` for the parameters."""
 
     learning_rate: float = 0.1
@@ -82,6 +79,10 @@ class StochasticSolver(Solver):
     decoupled: bool = False
     init_scale: float = 0.0
 
+    requires: ClassVar[tuple[type, ...]] = (FiniteSum,)
+    takes_no_tol: ClassVar[bool] = True
+    has_partial_fit: ClassVar[bool] = True
+    benefits_from_rotation: ClassVar[bool] = False
     tables: ClassVar = {"schedule": SCHEDULES}
     name: ClassVar[str]
     rule: ClassVar[int]
@@ -101,8 +102,12 @@ class StochasticSolver(Solver):
         """Return rates and epsilons of steps after n_before of them."""
         return rates, np.full(len(rates), getattr(self, "epsilon", 0.0))
 
-    def check(self) -> None:
-        """Raise a ValueError that names the first parameter out of its range."""
+    def check(self, objective: FiniteSum) -> None:
+        super().check(objective)
+        self.check_hyperparameters()
+
+    def check_hyperparameters(self) -> None:
+        """Raise a ValueError that names the first one out of its range."""
         allowed = {
             "learning_rate": (Real, lambda value: 0 < value < np.inf, "a positive number"),
             "batch_size": (Integral, lambda value: value >= 1, "a positive integer"),
@@ -123,33 +128,31 @@ class StochasticSolver(Solver):
 
     # -- passes ----------------------------------------------------------------------------------------------------
 
-    def start(self, objective: LinearObjective) -> Vector:
-        self.check()
+    def start(self, objective: FiniteSum) -> Vector:
+        self.check_hyperparameters()
         return objective.random_start(self.init_scale) if self.init_scale > 0 else np.zeros(objective.n_params)
 
     def begin(self, params: Vector) -> State:
         """Return the state before the first pass from params, which are not modified."""
-        self.check()
+        self.check_hyperparameters()
         first, second = (np.zeros(len(params) if kept else 0) for kept in self._moments)
         return State(params.copy(), first, second, np.zeros(len(params) if self.average else 0))
 
     def resume(self, state: State) -> State:
         """Return state with the vectors that this solver keeps, as its parameters may have changed since."""
-        self.check()
+        self.check_hyperparameters()
         n_params = len(state.params)
         kept = [vector if len(vector) else np.zeros(n_params) for vector in (state.first, state.second)]
         first, second = (vector if wanted else _empty() for vector, wanted in zip(kept, self._moments, strict=True))
         mean = (state.mean if len(state.mean) else state.params.copy()) if self.average else _empty()
         return replace(state, first=first, second=second, mean=mean)
 
-    def advance(
-        self, objective: LinearObjective, state: State, *, n_epochs: int | None = None, loss_scale: float = 1.0
-    ) -> float:
+    def advance(self, objective: FiniteSum, state: State, *, n_epochs: int | None = None, loss_scale: float = 1.0) -> float:
         """Pass once over the objective's rows, changing state; return their mean loss as they were met.
 
         Parameters
         ----------
-        objective : LinearObjective
+        objective : FiniteSum
         state : State
         n_epochs : int or None
             Of the whole fit, if known.
@@ -187,17 +190,9 @@ class StochasticSolver(Solver):
             )
         return loss
 
-    def solve(
-        self,
-        objective: LinearObjective,
-        start: Vector,
-        *,
-        tol: float | None,
-        max_iter: int,
-        callback: Callback | None = None,
-        n_iter_no_change: int = 5,
-    ) -> Solution:
-        history, state = History(callback, objective), self.begin(start)
+    def minimise(self, objective: FiniteSum, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
+        tol, max_iter, n_iter_no_change = stop.tol, stop.max_iter, stop.n_iter_no_change
+        state = self.begin(start)
         lowest, n_stalled, stalled = np.inf, 0, False
         for _ in range(max_iter):
             loss = self.advance(objective, state, n_epochs=max_iter)
@@ -211,16 +206,25 @@ class StochasticSolver(Solver):
         n_iter = len(history.iterations)
         if tol is None or history.stopped:
             message = f"{self.name} made {n_iter} iterations, as many as asked for"
-            return history.solution(state.averaged_params, value, gradient, converged=False, message=message)
+            return history.solution(state.averaged_params, value, gradient, status=Status.EPOCHS_MADE, message=message)
         # A loss that has stopped falling is no optimum: steps may be too long to come nearer, or too short to be seen.
         left = distance(objective, state.averaged_params, gradient)
         converged = left is not None and left.near
         reason = f", as the loss of none of the last {n_iter_no_change} epochs was lower by {tol:.3g} than the lowest before"
         ended = f"{self.name} {'converged' if converged else 'failed to converge'} after {n_iter} iterations"
         message = ended + (reason if stalled else "") + ("" if converged else self._far(objective, start, value, left))
-        return history.solution(state.averaged_params, value, gradient, converged=converged, message=message)
+        status = Status.CONVERGED if converged else Status.NO_IMPROVEMENT if stalled else Status.MAX_ITER
+        return history.solution(state.averaged_params, value, gradient, status=status, message=message)
 
-    def _far(self, objective: LinearObjective, start: Vector, value: float, left: Distance | None) -> str:
+    def explain(self, solution: Solution, stop: StoppingRule) -> str:
+        return (
+            f"{solution.message}. Scale {COLUMNS}, or use solver='auto', "
+            "which needs no scaling; a stochastic solver comes nearer with a smaller tol, more epochs "
+            f"(max_iter={stop.max_iter}) and a learning rate that falls, as of SGD(schedule='invscaling', average=True). "
+            "Set max_iter to the epochs that you want and tol=None to have so many without this warning."
+        )
+
+    def _far(self, objective: FiniteSum, start: Vector, value: float, left: Distance | None) -> str:
         """Return what a message says of a point that is not the optimum."""
         at_start = objective.value_and_gradient(start)[0]
         if value > at_start:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from ..objectives.linear import LinearObjective
-from ..objectives.preconditioner import Preconditioner
-from ._base import Callback, History, Solution, Solver, line_search, without_shift
-
-Vector = NDArray[np.float64]
+from ..objectives._contracts import HasPreconditioner, Preconditioner
+from ._base import History, Solution, Solver, Status, StoppingRule, Vector, advise_newton, without_shift
+from ._line_search import line_search
 
 MIN_PAIRS, PAIRS_BYTES = 6, 2**27
 # The tolerance over what a step may promise, in nats. Dense and sparse fits of the same rows, whose preconditioners differ, are
@@ -23,7 +21,7 @@ MAX_STALLED = 5
 
 
 @dataclass
-class BlockLBFGS(Solver):
+class BlockLBFGS(Solver[HasPreconditioner]):
     r"""L-BFGS whose initial inverse Hessian is that of the class blocks, projected.
 
     .. math:: H_0 = Q \, \mathrm{blockdiag}(H_1^{-1}, \ldots, H_K^{-1}) \, Q, \qquad
@@ -62,27 +60,21 @@ class BlockLBFGS(Solver):
     memory: int = 20
     max_bytes: int = 2**29
 
-    def solve(
-        self,
-        objective: LinearObjective,
-        start: Vector,
-        *,
-        tol: float,
-        max_iter: int,
-        callback: Callback | None = None,
-    ) -> Solution:
-        history = History(callback, objective)
+    requires: ClassVar[tuple[type, ...]] = (HasPreconditioner,)
+
+    def minimise(self, objective: HasPreconditioner, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
+        tol, max_iter = stop.gradient_tol, stop.max_iter
         params = without_shift(objective, start)
         value, gradient = objective.value_and_gradient(params)
         pairs = LBFGSMemory(min(self.memory, max(MIN_PAIRS, PAIRS_BYTES // (3 * params.nbytes))), len(params))
         converged = objective.gradient_norm(gradient) == 0
         reason, refresh_at, n_made, promised = "", 0, 0, np.inf
-        n_stalled, before_value = 0, np.inf
+        n_stalled, before_value, status = 0, np.inf, Status.MAX_ITER
         precondition: Preconditioner | None = None
         while not converged and len(history.iterations) < max_iter and not history.stopped:
             if precondition is None or len(history.iterations) >= refresh_at:
                 precondition = None  # gives its memory back before the next one takes as much
-                precondition = Preconditioner(objective, params, max_bytes=self.max_bytes, n_made=n_made)
+                precondition = objective.preconditioner(params, max_bytes=self.max_bytes, n_made=n_made)
                 n_made += 1
                 refresh_at = next_refresh(refresh_at, is_costly=precondition.is_costly)
                 preconditioned = precondition(gradient)
@@ -102,12 +94,12 @@ class BlockLBFGS(Solver):
                 promised <= bound / SHARE and (objective.gradient_norm(gradient) <= bound or n_stalled >= MAX_STALLED)
             ):
                 converged = objective.smooth
-                reason = "" if converged else " (at a kink of the loss, nothing tells what is left)"
+                reason, status = "" if converged else " (at a kink of the loss, nothing tells what is left)", Status.KINK
                 break
             longest = objective.longest_step(params, direction)
             found = line_search(objective, params, value, longest * direction, longest * slope)
             if found is None:
-                reason = " (the line search found no lower point)"
+                reason, status = " (the line search found no lower point)", Status.LINE_SEARCH_FAILED
                 break
             before = params, gradient, preconditioned
             params, value, gradient = found
@@ -121,7 +113,10 @@ class BlockLBFGS(Solver):
             reason = f" (the last step promised to lower the objective by {promised:.1g} nats, more than {tol / SHARE:.1g})"
         outcome = "converged" if converged else "failed to converge"
         message = f"block-lbfgs {outcome} after {len(history.iterations)} iterations{reason}"
-        return history.solution(params, value, gradient, converged=converged, message=message)
+        return history.solution(params, value, gradient, status=Status.CONVERGED if converged else status, message=message)
+
+    def _advise(self, solution: Solution, stop: StoppingRule) -> str:
+        return advise_newton(solution, stop)
 
 
 def next_refresh(iteration: int, *, is_costly: bool) -> int:

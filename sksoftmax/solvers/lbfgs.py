@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ..objectives.linear import LinearObjective
-from ._base import Callback, History, Solution, Solver
+from ..objectives._contracts import Objective
+from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vector
 from ._proof import Proof
 
 
 @dataclass
-class LBFGS(Solver):
+class LBFGS(Solver[Objective]):
     """Limited-memory BFGS (Byrd, Lu, Nocedal & Zhu 1995), as SciPy has it.
 
     An iteration costs about one evaluation of loss and gradient: ``4 * n_rows * n_features * n_classes`` operations.
@@ -41,26 +41,21 @@ class LBFGS(Solver):
 
     memory: int = 10
 
-    def solve(
-        self,
-        objective: LinearObjective,
-        start: NDArray[np.float64],
-        *,
-        tol: float,
-        max_iter: int,
-        callback: Callback | None = None,
-    ) -> Solution:
-        history, proof = History(callback, objective), Proof(objective, tol)
+    benefits_from_rotation: ClassVar[bool] = False
+
+    def minimise(self, objective: Objective, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
+        tol, max_iter, n_before = stop.gradient_tol, stop.max_iter, len(history.iterations)
+        proof = Proof(objective, tol)
         # Popped when SciPy asks for it: a vector of many features times classes is not kept.
         first = [objective.value_and_gradient(start)]
         if objective.gradient_norm(first[0][1]) <= tol and proof.holds(start, *first[0]):
             message = "lbfgs converged after 0 iterations"
-            return history.solution(start.copy(), *first[0], converged=True, message=message)
+            return history.solution(start.copy(), *first[0], status=Status.CONVERGED, message=message)
         # SciPy tells its callback no gradient; the last point evaluated is the one it accepted.
-        latest: list[NDArray[np.float64]] = []
+        latest: list[Vector] = []
         converged, check_at = False, 0
 
-        def evaluate(params: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        def evaluate(params: Vector) -> tuple[float, Vector]:
             value, gradient = first.pop() if first else objective.value_and_gradient(params)
             latest[:] = [gradient]
             return value, gradient
@@ -69,7 +64,7 @@ class LBFGS(Solver):
             nonlocal converged, check_at
             params, value, gradient = np.array(intermediate_result.x), float(intermediate_result.fun), latest[0]
             stopped = history.record(params, value, gradient)
-            n_iter = len(history.iterations)
+            n_iter = len(history.iterations) - n_before
             if objective.gradient_norm(gradient) <= tol and (n_iter >= min(check_at, max_iter) or stopped):
                 # What is asked costs several passes: the more iterations were made, the more rarely.
                 converged, check_at = proof.holds(params, value, gradient), n_iter + max(1, n_iter // 8)
@@ -92,7 +87,7 @@ class LBFGS(Solver):
             },
         )
         # SciPy takes one step even of none allowed; it is reported, not counted, as in LogisticRegression.
-        n_iter = min(len(history.iterations), max_iter)
+        n_iter = min(len(history.iterations) - n_before, max_iter)
         value, small = float(result.fun), objective.gradient_norm(result.jac) <= tol
         stalled = result.status != 1 and not history.stopped and not converged
         if stalled:
@@ -106,5 +101,16 @@ class LBFGS(Solver):
             reason = f" (the gradient is small, but the objective may be {proof.left:.1g} nats above its minimum)"
         reason = "" if converged else reason
         message = f"lbfgs {outcome} after {n_iter} iterations{reason}"
-        solution = history.solution(result.x, value, result.jac, converged=converged, message=message)
-        return replace(solution, n_iter=n_iter)
+        status = Status.CONVERGED if converged else Status.LINE_SEARCH_FAILED if stalled else Status.MAX_ITER
+        solution = history.solution(result.x, value, result.jac, status=status, message=message)
+        return replace(solution, n_iter=n_before + n_iter)
+
+    def _advise(self, solution: Solution, stop: StoppingRule) -> str:
+        return advise_lbfgs(solution, stop)
+
+
+def advise_lbfgs(solution: Solution, stop: StoppingRule) -> str:
+    """Return what helps a solver that columns of unlike scales slow down."""
+    more = f"Increase the number of iterations (max_iter={stop.max_iter}), or scale"
+    first = more if solution.n_iter >= stop.max_iter else "Scale"
+    return f"{first} {COLUMNS}, or use solver='auto', which needs neither."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..objectives.linear import LinearObjective
-from ._base import Callback, History, Solution, Solver, line_search, observed_noise, without_shift
+from ..objectives._contracts import HasHessian
+from ._base import History, Solution, Solver, Status, StoppingRule, Vector, advise_newton, without_shift
+from ._line_search import line_search, observed_noise
 from ._proof import Proof
 
 # Relative residual of a Newton step whose promise is taken for what is left to the optimum: the promise is then known to
@@ -19,7 +20,7 @@ POLISHED = 1e-6
 
 
 @dataclass
-class NewtonCG(Solver):
+class NewtonCG(Solver[HasHessian]):
     """Truncated Newton with conjugate gradients and a backtracking line search.
 
     The Newton system is solved to a relative residual of ``min(0.5, sqrt(norm of the gradient))``, which keeps the
@@ -41,22 +42,16 @@ class NewtonCG(Solver):
 
     max_inner: int = 200
 
-    def solve(
-        self,
-        objective: LinearObjective,
-        start: NDArray[np.float64],
-        *,
-        tol: float,
-        max_iter: int,
-        callback: Callback | None = None,
-    ) -> Solution:
-        objective.require_hessian()
-        history = History(callback, objective)
+    requires: ClassVar[tuple[type, ...]] = (HasHessian,)
+    benefits_from_rotation: ClassVar[bool] = False
+
+    def minimise(self, objective: HasHessian, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
+        tol, max_iter = stop.gradient_tol, stop.max_iter
         proof = Proof(objective, tol)
         params = without_shift(objective, start)
         value, gradient = objective.value_and_gradient(params)
         converged = objective.gradient_norm(gradient) == 0
-        reason, near_rounding = "", False
+        reason, near_rounding, status = "", False, Status.MAX_ITER
         unsolved = f" (no Newton step within {self.max_inner} inner iterations)"
         # Where all classes are equally likely, and so the same for each: what is orthogonal to their shifts remains so.
         scale = objective.hessian_diagonal(np.zeros_like(params))
@@ -92,29 +87,32 @@ class NewtonCG(Solver):
             found = line_search(objective, params, value, direction, slope)
             if found is None:
                 converged = proof.holds(params, value, gradient)
-                reason = "" if converged else " (the line search found no lower point)"
+                reason, status = "" if converged else " (the line search found no lower point)", Status.LINE_SEARCH_FAILED
                 break
             rounding = max(rounding, observed_noise(objective, value, found[1], found[2], found[0] - params))
             params, value, gradient = found
             history.record(params, value, gradient)
             if gap <= rounding and near:
                 converged = (solved and objective.strictly_convex) or proof.holds(params, value, gradient)
-                reason = "" if converged else unsolved
+                reason, status = "" if converged else unsolved, Status.NEWTON_STEP_UNSOLVED
                 break
             near_rounding = gap <= rounding
         outcome = "converged" if converged else "failed to converge"
         message = f"newton-cg {outcome} after {len(history.iterations)} iterations{reason}"
-        return history.solution(params, value, gradient, converged=converged, message=message)
+        return history.solution(params, value, gradient, status=Status.CONVERGED if converged else status, message=message)
+
+    def _advise(self, solution: Solution, stop: StoppingRule) -> str:
+        return advise_newton(solution, stop)
 
     def _newton_direction(
         self,
-        objective: LinearObjective,
-        params: NDArray[np.float64],
-        gradient: NDArray[np.float64],
-        scale: NDArray[np.float64],
+        objective: HasHessian,
+        params: Vector,
+        gradient: Vector,
+        scale: Vector,
         *,
         exactly: bool,
-    ) -> tuple[NDArray[np.float64], bool]:
+    ) -> tuple[Vector, bool]:
         """Return a step of plan, and whether it solves the Newton system as asked."""
         direction = np.zeros_like(gradient)
         # Along shifts of all classes there is no curvature but the penalty's, lost beside that of large columns: what rounding

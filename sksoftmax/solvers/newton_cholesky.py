@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from ..objectives.linear import LinearObjective
-from ._base import Callback, History, Iteration, Solution, Solver, line_search, observed_noise, without_shift
+from ..objectives._contracts import HasHessian
+from ._base import History, Solution, Solver, Status, StoppingRule, Vector, advise_newton, without_shift
+from ._line_search import line_search, observed_noise
 from ._proof import Proof
-from .lbfgs import LBFGS
+from .lbfgs import LBFGS, advise_lbfgs
+
+FELL_BACK = "and fell back"
 
 
 @dataclass
-class NewtonCholesky(Solver):
+class NewtonCholesky(Solver[HasHessian]):
     """Newton's method with the Cholesky factor of the whole Hessian and a backtracking line search.
 
     With p parameters an iteration costs about ``n_rows * p²`` + ``p³ / 3`` operations and ``2 p²`` float64 numbers of
@@ -40,26 +43,19 @@ class NewtonCholesky(Solver):
 
     max_bytes: int = 2**33
 
-    def solve(
-        self,
-        objective: LinearObjective,
-        start: NDArray[np.float64],
-        *,
-        tol: float,
-        max_iter: int,
-        callback: Callback | None = None,
-    ) -> Solution:
-        objective.require_hessian()
-        history = History(callback, objective)
+    requires: ClassVar[tuple[type, ...]] = (HasHessian,)
+
+    def minimise(self, objective: HasHessian, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
+        tol, max_iter = stop.gradient_tol, stop.max_iter
         n_bytes = 2 * 8 * objective.n_params**2
         if n_bytes > min(self.max_bytes, memory_bytes()):
             reason = f"would need {n_bytes / 1e9:.2g} GB for the Hessian and its factor"
-            return fall_back(reason, objective, start, history, tol=tol, max_iter=max_iter, callback=callback)
+            return fall_back(reason, objective, start, history, tol=tol, max_iter=max_iter)
         proof = Proof(objective, tol)
         params = without_shift(objective, start)
         value, gradient = objective.value_and_gradient(params)
         converged = objective.gradient_norm(gradient) == 0
-        reason, gap = "", np.inf
+        reason, gap, status = "", np.inf, Status.MAX_ITER
         while not converged and not history.stopped:
             may_step = len(history.iterations) < max_iter
             if not may_step and (history.iterations or objective.gradient_norm(gradient) > tol):
@@ -69,7 +65,7 @@ class NewtonCholesky(Solver):
                 # The iteration that failed counts.
                 left = max(max_iter - len(history.iterations) - 1, 0)
                 reason = "met a singular Hessian"
-                return fall_back(reason, objective, params, history, tol=tol, max_iter=left, callback=callback)
+                return fall_back(reason, objective, params, history, tol=tol, max_iter=left)
             slope = float(gradient @ direction)
             gap = -slope / 2  # to the optimum of the quadratic model
             rounding = objective.value_noise(value)
@@ -84,38 +80,23 @@ class NewtonCholesky(Solver):
             if (converged and not objective.strictly_convex) or (ends and not converged):
                 converged = proof.holds(params, value, gradient)
             if ends and not converged:
-                reason = " (the line search found no lower point)" if may_step else ""
+                if may_step:
+                    reason, status = " (the line search found no lower point)", Status.LINE_SEARCH_FAILED
                 break
         if not converged and objective.gradient_norm(gradient) <= tol:
             reason = f" (the Newton step promised to lower the objective by {gap:.1g} nats, more than {tol / 100:.1g})"
         outcome = "converged" if converged else "did not converge"
         message = f"newton-cholesky: Newton solver {outcome} after {len(history.iterations)} iterations{reason}"
-        return history.solution(params, value, gradient, converged=converged, message=message)
+        return history.solution(params, value, gradient, status=Status.CONVERGED if converged else status, message=message)
+
+    def _advise(self, solution: Solution, stop: StoppingRule) -> str:
+        return (advise_lbfgs if FELL_BACK in solution.message else advise_newton)(solution, stop)
 
 
-def fall_back(
-    reason: str,
-    objective: LinearObjective,
-    params: NDArray[np.float64],
-    history: History,
-    *,
-    tol: float,
-    max_iter: int,
-    callback: Callback | None,
-) -> Solution:
-    """Hand over to L-BFGS, with max_iter iterations left; the history's seconds go on."""
-    done, spent = tuple(history.iterations), history.seconds
-
-    def later(iteration: Iteration) -> Iteration:
-        return iteration._replace(seconds=spent + iteration.seconds)
-
-    def report(reached: NDArray[np.float64], iteration: Iteration) -> bool:
-        return callback is not None and callback(reached, later(iteration))
-
-    solution = LBFGS().solve(objective, params, tol=tol, max_iter=max_iter, callback=report)
-    message = f"newton-cholesky {reason} and fell back: {solution.message}"
-    whole = done + tuple(map(later, solution.history))
-    return replace(solution, n_iter=solution.n_iter + len(done), history=whole, message=message)
+def fall_back(reason: str, objective: HasHessian, params: Vector, history: History, *, tol: float, max_iter: int) -> Solution:
+    """Hand over to L-BFGS, with max_iter iterations left; the history goes on."""
+    solution = LBFGS().minimise(objective, params, stop=StoppingRule(tol, max_iter), history=history)
+    return replace(solution, message=f"newton-cholesky {reason} {FELL_BACK}: {solution.message}")
 
 
 def memory_bytes() -> float:
@@ -126,9 +107,7 @@ def memory_bytes() -> float:
         return np.inf
 
 
-def newton_direction(
-    objective: LinearObjective, params: NDArray[np.float64], gradient: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
+def newton_direction(objective: HasHessian, params: Vector, gradient: Vector) -> Vector | None:
     """Return the Newton step at params, or None where the Hessian is singular to working precision."""
     hessian = objective.hessian(params)
     objective.regularise_null_space(hessian)

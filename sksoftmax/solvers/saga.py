@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data.rows import SAGAMemory
-from ..objectives.linear import LinearObjective
-from ._base import Callback, History, Solution, Solver
+from ..data.epochs import SAGAMemory
+from ..objectives._contracts import FiniteSum
+from ._base import History, Solution, Solver, Status, StoppingRule, Vector
 from ._distance import distance
 
 
 @dataclass
-class SAGA(Solver):
+class SAGA(Solver[FiniteSum]):
     r"""SAGA: stochastic steps that reach the optimum at a constant rate, for data that are there as a whole.
 
     .. math:: \theta \leftarrow \theta - \eta \Bigl( n (g_i - \tilde g_i) + \sum_j \tilde g_j \Bigr)
@@ -54,19 +53,15 @@ class SAGA(Solver):
 
     learning_rate: float | None = None
 
+    requires: ClassVar[tuple[type, ...]] = (FiniteSum,)
+    takes_no_tol: ClassVar[bool] = True
+    benefits_from_rotation: ClassVar[bool] = False
     name: ClassVar[str] = "saga"
 
-    def solve(
-        self,
-        objective: LinearObjective,
-        start: NDArray[np.float64],
-        *,
-        tol: float | None,
-        max_iter: int,
-        callback: Callback | None = None,
-    ) -> Solution:
+    def minimise(self, objective: FiniteSum, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
+        tol, max_iter = stop.tol, stop.max_iter
         rate = self._rate(objective)
-        history, params = History(callback, objective), start.copy()
+        params = start.copy()
         memory = SAGAMemory(
             params, np.zeros((objective.n_rows, objective.n_logits)), np.zeros(objective.n_coef + objective.n_logits), 0
         )
@@ -95,18 +90,17 @@ class SAGA(Solver):
         elif not converged and not history.stopped:
             left = distance(objective, params, gradient)
             message += "" if left is None or left.near or left.nats >= value else f", {left}"
-        return history.solution(params, value, gradient, converged=converged, message=message)
+        status = Status.CONVERGED if converged else Status.EPOCHS_MADE if tol is None else Status.MAX_ITER
+        return history.solution(params, value, gradient, status=status, message=message)
 
-    def _converged(
-        self, objective: LinearObjective, params: NDArray[np.float64], gradient: NDArray[np.float64], tol: Any
-    ) -> bool:
+    def _converged(self, objective: FiniteSum, params: Vector, gradient: Vector, tol: float | None) -> bool:
         """Return whether params are the optimum: by the gradient, and by the Newton step where there is one."""
         if tol is None or objective.gradient_norm(gradient) > tol:
             return False
         left = distance(objective, params, gradient)
         return left is not None and left.near
 
-    def _rate(self, objective: LinearObjective) -> float:
+    def _rate(self, objective: FiniteSum) -> float:
         if self.learning_rate is not None:
             if not 0 < self.learning_rate < np.inf:
                 raise ValueError(f"SAGA: learning_rate must be positive or None, got {self.learning_rate!r}.")
