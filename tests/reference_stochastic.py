@@ -1,4 +1,4 @@
-"""The rules of stochastic solvers once more, slowly: one function a rule, a Python loop over minibatches."""
+"""The optimizers of stochastic solvers once more, slowly: one function each, a Python loop over minibatches."""
 
 import numpy as np
 
@@ -13,30 +13,30 @@ def gradient(coef, intercept, X, labels, weight):
     return loss, (proba * weight[:, None]).T @ X, weight @ proba
 
 
-def sgd(theta, slope, moments, t, rate, momentum=0.0, nesterov=False):
-    moments["first"] = momentum * moments.get("first", 0.0) + slope
-    return theta - rate * (slope + momentum * moments["first"] if nesterov else moments["first"])
+def sgd(theta, g, moments, t, rate, momentum=0.0, nesterov=False):
+    moments["first"] = momentum * moments.get("first", 0.0) + g
+    return theta - rate * (g + momentum * moments["first"] if nesterov else moments["first"])
 
 
-def adam(theta, slope, moments, t, rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-    moments["first"] = beta_1 * moments.get("first", 0.0) + (1 - beta_1) * slope
-    moments["second"] = beta_2 * moments.get("second", 0.0) + (1 - beta_2) * slope**2
+def adam(theta, g, moments, t, rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    moments["first"] = beta_1 * moments.get("first", 0.0) + (1 - beta_1) * g
+    moments["second"] = beta_2 * moments.get("second", 0.0) + (1 - beta_2) * g**2
     first, second = moments["first"] / (1 - beta_1**t), moments["second"] / (1 - beta_2**t)
     return theta - rate * first / (np.sqrt(second) + epsilon)
 
 
-def adagrad(theta, slope, moments, t, rate, epsilon=1e-10):
-    moments["second"] = moments.get("second", 0.0) + slope**2
-    return theta - rate * slope / (np.sqrt(moments["second"]) + epsilon)
+def adagrad(theta, g, moments, t, rate, epsilon=1e-10):
+    moments["second"] = moments.get("second", 0.0) + g**2
+    return theta - rate * g / (np.sqrt(moments["second"]) + epsilon)
 
 
-def rmsprop(theta, slope, moments, t, rate, rho=0.9, epsilon=1e-8):
-    moments["second"] = rho * moments.get("second", 0.0) + (1 - rho) * slope**2
-    return theta - rate * slope / (np.sqrt(moments["second"]) + epsilon)
+def rmsprop(theta, g, moments, t, rate, rho=0.9, epsilon=1e-8):
+    moments["second"] = rho * moments.get("second", 0.0) + (1 - rho) * g**2
+    return theta - rate * g / (np.sqrt(moments["second"]) + epsilon)
 
 
 def epochs(
-    rule, X, labels, weight, alpha, orders, batch_size, rates, *, intercept=True, implicit=False, average=False, **options
+    optimizer, X, labels, weight, alpha, orders, batch_size, rates, *, intercept=True, implicit=False, average=False, **options
 ):
     """Return coefficients, intercept and the mean loss of each epoch.
 
@@ -58,13 +58,13 @@ def epochs(
         losses.append(0.0)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            loss, *slopes = gradient(theta[:, :-1], theta[:, -1], X[rows], labels[rows], weight[rows])
+            loss, *gradients = gradient(theta[:, :-1], theta[:, -1], X[rows], labels[rows], weight[rows])
             losses[-1] += loss
-            slope = np.column_stack(slopes) * len(order) / len(rows)
-            slope[:, :-1] += 0 if implicit else alpha * theta[:, :-1]
-            slope[:, -1] *= intercept
+            g = np.column_stack(gradients) * len(order) / len(rows)
+            g[:, :-1] += 0 if implicit else alpha * theta[:, :-1]
+            g[:, -1] *= intercept
             rate, t = rates(t), t + 1
-            theta = rule(theta, slope, moments, t, rate, **options)
+            theta = optimizer(theta, g, moments, t, rate, **options)
             if implicit:
                 theta[:, :-1] /= 1 + rate * alpha
             mean = mean + 4 / (t + 3) * (theta - mean)

@@ -79,18 +79,19 @@ class CSRRows(Rows):
     def sgd_epoch(
         self, loss: Arguments, order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
     ) -> float:
-        n_logits, batch_size, rule, settings, steps, vectors = plan
+        n_logits, batch_size, optimizer, hyperparameters, steps, vectors = plan
         batch_size = min(batch_size, len(order))
         params, first, _, mean = vectors
         n_coef = n_logits * self.n_features
-        targets, batch, block = minibatch_scratch(loss, batch_size, np.empty((batch_size, n_logits), dtype=self.dtype))
+        logits = np.empty((batch_size, n_logits), dtype=self.dtype)
+        targets, batch_targets, scratch = minibatch_scratch(loss, batch_size, logits)
         intercept = params[n_coef:] if len(params) > n_coef else np.zeros(n_logits)
-        zero = np.zeros(n_logits, dtype=self.dtype)
-        given = (*self._arrays, order, targets, batch, batch_size)
-        if rule != minibatch_kernels.SGD or len(first) > 0 or settings[4] > 0:
+        zero_intercept = np.zeros(n_logits, dtype=self.dtype)
+        given = (*self._arrays, order, targets, batch_targets, batch_size)
+        if optimizer != minibatch_kernels.SGD or len(first) > 0 or hyperparameters["l2_strength"] > 0:
             gradient = np.empty(n_coef + n_logits)
             return minibatch_csr_kernels.sgd_epoch_csr(
-                *given, rule, settings, steps, vectors, intercept, (*block, gradient, zero)
+                *given, optimizer, hyperparameters, steps, vectors, intercept, (*scratch, gradient, zero_intercept)
             )
         shape = (-1, n_logits)
         return minibatch_csr_kernels.sgd_epoch_csr_lazy(
@@ -100,14 +101,14 @@ class CSRRows(Rows):
             intercept,
             len(params) > n_coef,
             (mean[:n_coef].reshape(shape), mean[n_coef:]),
-            (*block, np.empty(n_logits), zero),
+            (*scratch, np.empty(n_logits), zero_intercept),
         )
 
-    def saga_epoch(self, loss: Arguments, order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
-        coef, intercept, fits_intercept, sums = saga_matrices(memory, (self.n_features, -1))
-        targets, batch, block = minibatch_scratch(loss, 1, np.empty((1, len(intercept))))
-        state = (memory.n_seen, memory.table, coef, intercept, fits_intercept, sums, np.zeros(self.n_features))
-        return saga_kernels.saga_csr(*self._arrays, order, targets, batch, rate, alpha, *state, block)
+    def saga_epoch(self, loss: Arguments, order: NDArray[np.int64], lr: float, l2_strength: float, memory: SAGAMemory) -> float:
+        coef, intercept, fits_intercept, gradient_sum = saga_matrices(memory, (self.n_features, -1))
+        targets, batch_targets, scratch = minibatch_scratch(loss, 1, np.empty((1, len(intercept))))
+        state = (memory.n_seen, memory.table, coef, intercept, fits_intercept, gradient_sum, np.zeros(self.n_features))
+        return saga_kernels.saga_csr(*self._arrays, order, targets, batch_targets, lr, l2_strength, *state, scratch)
 
     def squared_norms(self) -> NDArray[np.float64]:
         norms = np.empty(self.n_rows)

@@ -71,12 +71,12 @@ class DenseRows(Rows):
         self, loss: Arguments, order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
     ) -> float:
         number, labels, proba, class_weight, weight, parameters = loss
-        n_logits, batch_size, rule, settings, steps, vectors = plan
+        n_logits, batch_size, optimizer, hyperparameters, steps, vectors = plan
         n_coef = n_logits * self.n_features
         coef = np.zeros(n_coef + n_logits, dtype=self.dtype)
         coef[: len(vectors[0])] = vectors[0]
         logits = self.block(n_logits)
-        block = (logits, np.empty(len(logits)), np.empty(n_coef + n_logits))
+        scratch = (logits, np.empty(len(logits)), np.empty(n_coef + n_logits))
         value = 0.0
         for X, targets, chunk in gather_rows(self._X, (labels, proba, weight), order, batch_size, pool):
             value += minibatch_kernels.sgd_epoch_dense(
@@ -87,33 +87,34 @@ class DenseRows(Rows):
                 targets[2],
                 parameters,
                 batch_size,
-                (chunk.begins, chunk.ends),
-                rule,
-                settings,
+                chunk.begins,
+                chunk.ends,
+                optimizer,
+                hyperparameters,
                 steps[chunk.first : chunk.last],
                 vectors,
                 coef,
-                block,
+                scratch,
             )
         return value
 
-    def saga_epoch(self, loss: Arguments, order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
-        coef, intercept, fits_intercept, sums = saga_matrices(memory, (-1, self.n_features))
-        targets, batch, block = minibatch_scratch(loss, 1, np.empty((1, len(intercept))))
+    def saga_epoch(self, loss: Arguments, order: NDArray[np.int64], lr: float, l2_strength: float, memory: SAGAMemory) -> float:
+        coef, intercept, fits_intercept, gradient_sum = saga_matrices(memory, (-1, self.n_features))
+        targets, batch_targets, scratch = minibatch_scratch(loss, 1, np.empty((1, len(intercept))))
         return saga_kernels.saga_dense(
             self._X,
             order,
             targets,
-            batch,
-            rate,
-            alpha,
+            batch_targets,
+            lr,
+            l2_strength,
             memory.n_seen,
             memory.table,
             coef,
             intercept,
             fits_intercept,
-            sums,
-            block,
+            gradient_sum,
+            scratch,
         )
 
     def squared_norms(self) -> NDArray[np.float64]:

@@ -14,47 +14,45 @@ from ..losses._bound import Arguments
 
 
 class MinibatchPlan(NamedTuple):
-    """How a pass in minibatches steps, and from where.
+    """How an epoch of minibatches steps, and from where.
 
     Attributes
     ----------
     n_logits : int
     batch_size : int
-    rule : int
-        The kernels' number of the rule that makes a step of a gradient.
-    settings : ndarray of shape (5,), float64
-        Of the rule, and the strength of the penalty where its gradient is part of the rule's.
-    steps : ndarray of shape (n_minibatches, 5), float64
-        As ``minibatch_kernels.sgd_epoch_dense`` has them.
+    optimizer : int
+        The kernels' number of the optimizer.
+    hyperparameters : record of dtype ``kernels.minibatch.HYPERPARAMETERS``
+    steps : ndarray of shape (n_minibatches,), dtype ``kernels.minibatch.STEP``
     vectors : tuple of ndarray, (params, first moments, second moments, mean)
-        float64, flat; those that the rule does not use are empty.
+        float64, flat; those that the optimizer does not use are empty.
     """
 
     n_logits: int
     batch_size: int
-    rule: int
-    settings: NDArray[np.float64]
-    steps: NDArray[np.float64]
+    optimizer: int
+    hyperparameters: np.void
+    steps: NDArray[np.void]
     vectors: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
 class SAGAMemory(NamedTuple):
-    """What SAGA keeps between passes.
+    """What SAGA keeps between epochs.
 
     Attributes
     ----------
     params : ndarray of shape (n_params,), float64
     table : ndarray of shape (n_rows, n_logits), float64
         Latest weighted gradient of each row by its logits.
-    sums : ndarray of shape (n_coef + n_logits,), float64
-        The gradient that these make.
+    gradient_sum : ndarray of shape (n_coef + n_logits,), float64
+        Sum over the rows of the gradients that these make.
     n_seen : int
         Rows in the table: none or all.
     """
 
     params: NDArray[np.float64]
     table: NDArray[np.float64]
-    sums: NDArray[np.float64]
+    gradient_sum: NDArray[np.float64]
     n_seen: int
 
 
@@ -63,14 +61,15 @@ def minibatch_scratch(
 ) -> tuple[tuple[Any, ...], tuple[NDArray, ...], tuple[NDArray, NDArray]]:
     """Return the targets of all rows, and scratch for those of n_rows of them and for their logits, as kernels take them."""
     _, labels, proba, *_ = loss
-    batch = (labels[:n_rows].copy(), proba[:n_rows].copy(), np.empty(n_rows))
-    return loss, batch, (logits, np.empty(n_rows))
+    batch_targets = (labels[:n_rows].copy(), proba[:n_rows].copy(), np.empty(n_rows))
+    return loss, batch_targets, (logits, np.empty(n_rows))
 
 
 def saga_matrices(memory: SAGAMemory, shape: tuple[int, int]) -> tuple[NDArray, NDArray, bool, tuple[NDArray, NDArray]]:
-    """Return coefficients, intercept, whether it is fitted, and the sums for both, as kernels take them."""
+    """Return coefficients, intercept, whether it is fitted, and the gradient's sum for both, as kernels take them."""
     n_logits = memory.table.shape[1]
-    n_coef = len(memory.sums) - n_logits
+    n_coef = len(memory.gradient_sum) - n_logits
     coef, fits_intercept = memory.params[:n_coef].reshape(shape), len(memory.params) > n_coef
     intercept = memory.params[n_coef:] if fits_intercept else np.zeros(n_logits)
-    return coef, intercept, fits_intercept, (memory.sums[:n_coef].reshape(shape), memory.sums[n_coef:])
+    gradient_sum = memory.gradient_sum[:n_coef].reshape(shape), memory.gradient_sum[n_coef:]
+    return coef, intercept, fits_intercept, gradient_sum

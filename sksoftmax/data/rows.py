@@ -102,22 +102,22 @@ class Rows(ABC):
     def sgd_epoch(
         self, loss: Arguments, order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
     ) -> float:
-        """Pass once over the rows of order in minibatches, a step after each; return the loss of the rows as they were met.
+        """Run one epoch of minibatch steps over order; return the rows' loss, each row's taken before the step it belongs to.
 
         Parameters
         ----------
         loss : tuple
             As ``BoundLoss.arguments`` returns it.
         order : ndarray of int64
-        descent : MinibatchPlan
+        plan : MinibatchPlan
             Its vectors are changed.
         pool : executor or None
             To gather rows ahead.
         """
 
     @abstractmethod
-    def saga_epoch(self, loss: Arguments, order: NDArray[np.int64], rate: float, alpha: float, memory: SAGAMemory) -> float:
-        """Pass once over the rows of order by SAGA; return their loss as they were met. ``memory`` is changed."""
+    def saga_epoch(self, loss: Arguments, order: NDArray[np.int64], lr: float, l2_strength: float, memory: SAGAMemory) -> float:
+        """Run one epoch of SAGA over order; return the rows' loss, each row's taken before its step. Change memory."""
 
     @abstractmethod
     def squared_norms(self) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """The contract of solvers that step after each minibatch, and the loop of epochs that they share.
 
-What lives here: ``StochasticSolver``, its ``State`` between passes, when epochs end. What doesn't: the rules of a step
+What lives here: ``StochasticSolver``, its ``State`` between passes, when epochs end. What doesn't: the optimizers
 (``stochastic``), schedules, the passes themselves (``data``).
 """
 
@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..data.epochs import MinibatchPlan
+from ..kernels import minibatch as kernels
 from ..objectives._contracts import FiniteSum
 from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vector
 from ._distance import Distance, distance
@@ -70,7 +71,7 @@ class State:
 
 @dataclass
 class StochasticSolver(Solver[FiniteSum]):
-    """Steps after each minibatch of shuffled rows; see the subclasses for the rules and ``SGD`` for the parameters."""
+    """Steps after each minibatch of shuffled rows; see the subclasses for the optimizers and ``SGD`` for the parameters."""
 
     learning_rate: float = 0.1
     batch_size: int = 256
@@ -85,17 +86,17 @@ class StochasticSolver(Solver[FiniteSum]):
     benefits_from_rotation: ClassVar[bool] = False
     tables: ClassVar = {"schedule": SCHEDULES}
     name: ClassVar[str]
-    rule: ClassVar[int]
+    optimizer: ClassVar[int]
     n_moments: ClassVar[tuple[bool, bool]] = (False, False)
 
     @property
     @abstractmethod
-    def _settings(self) -> tuple[float, float, float, float]:
-        """What the kernel's rule asks for: see ``_step`` in ``kernels.minibatch``."""
+    def _hyperparameters(self) -> dict[str, float]:
+        """Those fields of ``kernels.minibatch.HYPERPARAMETERS`` that the optimizer uses."""
 
     @property
     def _moments(self) -> tuple[bool, bool]:
-        """Whether the rule keeps first and second moments."""
+        """Whether the optimizer keeps first and second moments."""
         return self.n_moments
 
     def _rates(self, rates: Vector, n_before: int) -> tuple[Vector, Vector]:
@@ -173,12 +174,17 @@ class StochasticSolver(Solver[FiniteSum]):
         epochs = state.n_epochs + np.arange(len(sizes)) / len(sizes)
         rates = self.learning_rate * schedule.factors(state.n_steps, epochs, n_epochs)
         # A step against the penalty alone, taken implicitly: a multiplication that no rate makes unstable.
-        shrinks = self.decoupled or not any(self._moments)
-        shrink = 1 / (1 + rates * objective.l2_strength) if shrinks else np.ones(len(rates))
-        share = (1 + AVERAGING) / (state.n_steps + 1 + np.arange(len(rates)) + AVERAGING)
-        steps = np.column_stack([*self._rates(rates, state.n_steps), shrink, share, loss_scale * len(order) / sizes])
-        settings = np.array([*self._settings, 0.0 if shrinks else objective.l2_strength])
-        plan = MinibatchPlan(objective.n_logits, batch_size, self.rule, settings, steps, state.vectors)
+        implicit = self.decoupled or not any(self._moments)
+        steps = np.empty(len(rates), dtype=kernels.STEP)
+        steps["lr"], steps["eps"] = self._rates(rates, state.n_steps)
+        steps["decay_factor"] = 1 / (1 + rates * objective.l2_strength) if implicit else 1.0
+        steps["averaging"] = (1 + AVERAGING) / (state.n_steps + 1 + np.arange(len(rates)) + AVERAGING)
+        steps["gradient_scale"] = loss_scale * len(order) / sizes
+        hyperparameters = np.zeros(1, dtype=kernels.HYPERPARAMETERS)[0]
+        for name, value in self._hyperparameters.items():
+            hyperparameters[name] = value
+        hyperparameters["l2_strength"] = 0.0 if implicit else objective.l2_strength
+        plan = MinibatchPlan(objective.n_logits, batch_size, self.optimizer, hyperparameters, steps, state.vectors)
         loss = objective.sgd_epoch(order, plan)
         state.n_steps += len(steps)
         state.n_epochs += 1

@@ -73,7 +73,7 @@ class SAGA(Solver[FiniteSum]):
             if not (np.isfinite(loss) and np.all(np.isfinite(params))):
                 raise ValueError(f"saga diverged: parameters are no longer finite. Lower learning_rate={rate:.3g}.")
             # The table's gradient is about that of the objective; it says when to look.
-            gradient = memory.sums[: objective.n_params].copy()
+            gradient = memory.gradient_sum[: objective.n_params].copy()
             gradient[: objective.n_coef] += objective.l2_strength * params[: objective.n_coef]
             stopped = history.record(params.copy(), loss + objective.penalty_value(params), gradient, learning_rate=rate)
             if look_at is not None and objective.gradient_norm(gradient) <= look_at:

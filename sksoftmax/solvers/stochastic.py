@@ -1,6 +1,6 @@
-"""Stochastic gradient descent and its relatives: one class a rule.
+"""Stochastic gradient descent and its relatives: one class an optimizer.
 
-What lives here: hyperparameters of the rules and what kernels need of them. What doesn't: the loop of epochs
+What lives here: hyperparameters of the optimizers and what kernels need of them. What doesn't: the loop of epochs
 (``_stochastic``), the steps themselves (``kernels``).
 """
 
@@ -32,7 +32,7 @@ class SGD(StochasticSolver):
     than 5e-3; a ConvergenceWarning says of others how far they are. With ``tol=None`` the fit makes ``max_iter`` epochs and
     nobody looks: ``converged_`` is False, without a warning.
 
-    Plain SGD on CSR rows touches only the columns that a minibatch has. With momentum, and for the other rules, each
+    Plain SGD on CSR rows touches only the columns that a minibatch has. With momentum, and for the other optimizers, each
     minibatch steps all coefficients.
 
     Parameters
@@ -46,8 +46,8 @@ class SGD(StochasticSolver):
     average : bool, default=False
         Whether to keep the mean of the points that steps end at, the t-th of weight about t³, and to predict with it.
     decoupled : bool, default=False
-        Whether the L2 penalty shrinks the coefficients apart from the rule, as in AdamW, or is part of the gradient. Apart, the
-        limit of rules with moments is not the optimum for ``C``. Plain SGD always shrinks, by
+        Whether the L2 penalty shrinks the coefficients apart from the optimizer's step, as in AdamW, or is part of the
+        gradient. Apart, the limit of optimizers with moments is not the optimum for ``C``. Plain SGD always shrinks, by
         :math:`1 / (1 + \eta_t \alpha)`, the implicit step against the penalty, which is stable for any ``C``.
     init_scale : float, default=0.0
         Standard deviation of the normal distribution that the coefficients' start is drawn from; 0 means zeros.
@@ -83,16 +83,16 @@ class SGD(StochasticSolver):
     nesterov: bool = False
 
     name: ClassVar[str] = "sgd"
-    rule: ClassVar[int] = kernels.SGD
+    optimizer: ClassVar[int] = kernels.SGD
 
     @property
     def _moments(self) -> tuple[bool, bool]:
         return self.momentum > 0, False
 
     @property
-    def _settings(self) -> tuple[float, float, float, float]:
-        direct, carried = (1.0, self.momentum) if self.nesterov else (0.0, 1.0)
-        return self.momentum, 0.0, direct, carried
+    def _hyperparameters(self) -> dict[str, float]:
+        gradient_weight, momentum_weight = (1.0, self.momentum) if self.nesterov else (0.0, 1.0)
+        return {"beta_1": self.momentum, "gradient_weight": gradient_weight, "momentum_weight": momentum_weight}
 
 
 @dataclass
@@ -135,12 +135,12 @@ class Adam(StochasticSolver):
     epsilon: float = 1e-8
 
     name: ClassVar[str] = "adam"
-    rule: ClassVar[int] = kernels.ADAM
+    optimizer: ClassVar[int] = kernels.ADAM
     n_moments: ClassVar[tuple[bool, bool]] = (True, True)
 
     @property
-    def _settings(self) -> tuple[float, float, float, float]:
-        return self.beta_1, self.beta_2, 0.0, 1.0
+    def _hyperparameters(self) -> dict[str, float]:
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2}
 
     def _rates(self, rates: Vector, n_before: int) -> tuple[Vector, Vector]:
         step = n_before + 1.0 + np.arange(len(rates))
@@ -179,12 +179,12 @@ class AdaGrad(StochasticSolver):
     epsilon: float = 1e-10
 
     name: ClassVar[str] = "adagrad"
-    rule: ClassVar[int] = kernels.ADAGRAD
+    optimizer: ClassVar[int] = kernels.ADAGRAD
     n_moments: ClassVar[tuple[bool, bool]] = (False, True)
 
     @property
-    def _settings(self) -> tuple[float, float, float, float]:
-        return 0.0, 1.0, 1.0, 0.0
+    def _hyperparameters(self) -> dict[str, float]:
+        return {"beta_2": 1.0}
 
 
 @dataclass
@@ -223,9 +223,9 @@ class RMSProp(StochasticSolver):
     epsilon: float = 1e-8
 
     name: ClassVar[str] = "rmsprop"
-    rule: ClassVar[int] = kernels.RMSPROP
+    optimizer: ClassVar[int] = kernels.RMSPROP
     n_moments: ClassVar[tuple[bool, bool]] = (False, True)
 
     @property
-    def _settings(self) -> tuple[float, float, float, float]:
-        return 0.0, self.rho, 1.0, 0.0
+    def _hyperparameters(self) -> dict[str, float]:
+        return {"beta_2": self.rho}
