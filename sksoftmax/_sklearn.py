@@ -25,7 +25,6 @@ from sklearn.utils.validation import (
     _check_method_params,
     _check_response_method,
     _check_sample_weight,
-    _check_y,
 )
 
 try:
@@ -49,7 +48,6 @@ __all__ = [
     "_check_partial_fit_first_call",
     "_check_response_method",
     "_check_sample_weight",
-    "_check_y",
     "_fit_context",
     "_openmp_effective_n_threads",
     "_safe_indexing",

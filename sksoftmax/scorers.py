@@ -18,13 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metadata_routing import MetadataRequest
-from sklearn.utils.validation import column_or_1d
 
 from ._sklearn import _BaseScorer, _check_response_method
 from .data.arrays import as_numpy
+from .data.labels import encode_labels, label_vector
+from .data.targets import is_proba
 from .metrics import METRICS
-from .metrics._inputs import is_table
-from .metrics._labels import encode
 
 __all__ = ["FLOOR", "SCORERS", "Scorer", "make_expected_cost", "make_scorer", "make_top_k_accuracy", "scorer_name"]
 
@@ -89,8 +88,8 @@ class Scorer(_BaseScorer):
             raise TypeError(f"{self!r} needs a fitted classifier with one vector of classes_; got {type(estimator).__name__}.")
         y_pred, options = self._predict(estimator, X), {**self._kwargs, **kwargs}
         (y_true,) = as_numpy(y_true=y_true)
-        if not is_table(y_true):
-            y_true = column_or_1d(y_true)
+        if not is_proba(y_true):
+            y_true = label_vector(y_true, name="y_true")
             classes, y_pred = self._add_unseen(classes, y_true, y_pred)
         if self._needs in ("logits", "scores"):
             options["from_logits"] = True
@@ -107,7 +106,7 @@ class Scorer(_BaseScorer):
     def _add_unseen(self, classes: NDArray, y_true: NDArray, y_pred: NDArray) -> tuple[NDArray, NDArray]:
         """Return the classes and the predictions, extended by columns of probability zero for labels not in ``classes_``."""
         known = set(classes.tolist())
-        unseen = [label for label in encode(y_true, None, None)[0].tolist() if label not in known]
+        unseen = [label for label in encode_labels(y_true, name="y_true")[0].tolist() if label not in known]
         if not unseen:
             return classes, y_pred
         if classes.dtype.kind in "iufb" and any(isinstance(label, str) for label in unseen):

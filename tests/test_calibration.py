@@ -128,7 +128,7 @@ def test_a_class_that_no_row_has_is_named(name, problem):
     y = np.minimum(y, logits.shape[1] - 2)
     if logits.shape[1] == 2:  # one class only: separated, whatever the calibrator makes of it
         return
-    with pytest.raises(ValueError, match=r"y holds 2 classes, but there are 3 columns: pass classes="):
+    with pytest.raises(ValueError, match=r"y holds 2 different labels, .*, but there are 3 classes; pass classes="):
         CALIBRATORS[name]().fit(logits, y)
     calibrator = CALIBRATORS[name]().fit(logits, y, classes=[0, 1, 2])
     assert np.isfinite(calibrator.predict_proba(logits)).all()
@@ -323,15 +323,18 @@ def bad_fits(logits, y):
     yield (with_number(np.inf, 7, 0), y), r"got inf in row 7, column 0"
     yield (with_number(-np.inf, 9, y[9]), y), r"finite for the true class, got -inf in row 9"
     yield (with_number(-np.inf, 9, y[9]), np.full(logits.shape, 1 / n_classes)), r"got -inf in row 9"
-    yield (logits, np.zeros_like(y)), "only one class: "
+    yield (logits, np.zeros_like(y)), rf"y holds 1 different labels, \[0\], but there are {n_classes} classes; pass classes="
     yield (logits, y[:-1]), "inconsistent numbers of rows: 120 and 119"
     yield (logits, y, np.ones(3)), "sample_weight"
-    yield (logits, y, -np.ones(len(y))), "[Nn]egative"
+    yield (logits, y, -np.ones(len(y))), "sample_weight must be finite and non-negative, got -1.0 in row 0"
     yield (logits, y, np.zeros(len(y))), "zero"
     yield (logits, np.full(logits.shape, 0.7)), "sums to"
-    yield (logits, np.full((len(y), n_classes + 1), 1 / (n_classes + 1))), rf"{n_classes + 1} columns of class probabilities"
-    yield (logits, None), "y is None"
-    yield (logits[:, 0], np.arange(len(y)) % 3), "y holds 3 classes, but there are 2"
+    yield (
+        (logits, np.full((len(y), n_classes + 1), 1 / (n_classes + 1))),
+        rf"y must have a column for each of the {n_classes} classes, got {n_classes + 1} columns",
+    )
+    yield (logits, None), "requires y to be passed"
+    yield (logits[:, 0], np.arange(len(y)) % 3), r"y holds 3 different labels, \[0, 1, 2\], but there are 2 classes"
     yield (logits[None], y), r"got shape \(1, 120"
     yield (logits[:0], y[:0]), "got shape"
     yield (logits.astype(str), y), "must be real numbers, got dtype <U"
@@ -357,15 +360,15 @@ def test_bad_classes_are_named(name, problem):
     logits, y, _ = problem
     n_classes = logits.shape[1]
     for classes, message in (
-        (np.arange(n_classes + 1), f"classes must be {n_classes}, one a column"),
+        (np.arange(n_classes + 1), f"classes must name the {n_classes} columns of logits, got"),
         (np.zeros(n_classes), "differ from each other"),
-        (np.arange(n_classes) + 1, "y holds .*0.*, which is not among the classes"),
+        (np.arange(n_classes) + 1, r"y holds labels that are not among the classes .*: 0 in row \d"),
         (list("abc")[:n_classes], "not among the classes"),
     ):
         with pytest.raises(ValueError, match=message):
             CALIBRATORS[name]().fit(logits, y, classes=classes)
     frame = pd.DataFrame(np.full(logits.shape, 1 / n_classes), columns=list("abc")[:n_classes])
-    with pytest.raises(ValueError, match="same in the same order"):
+    with pytest.raises(ValueError, match=r"y must have a column for each of the classes .*, in this order; got"):
         CALIBRATORS[name]().fit(logits, frame, classes=list("cba")[:n_classes])
 
 

@@ -185,7 +185,7 @@ def test_bad_input_raises(rng, name):
             function(labels, y_proba)
     with pytest.raises(ValueError, match="sample_weight"):
         function(labels, proba, sample_weight=-weight)
-    with pytest.raises(ValueError, match="not one of the labels"):
+    with pytest.raises(ValueError, match="not among the classes"):
         function(labels, proba, labels=[5, 6, 7, 8])
 
 
@@ -406,9 +406,14 @@ def test_a_decision_for_a_class_that_does_not_occur_is_a_miss():
     ("y_true", "y_pred", "options", "message"),
     [
         ([0, 1, 1], [0.2, 0.9, 0.7], {}, "labels in one dimension, or rows of class probabilities"),
-        ([0, 1, 1], [0, 1], {}, "different numbers of rows: 3 and 2"),
+        ([0, 1, 1], [0, 1], {}, "y_pred and y_true have inconsistent numbers of rows: 2 and 3"),
         ([0, 1, 1], [0, 1, 5], {"labels": [0, 1]}, "y_pred holds .*5.* in row 2"),
-        ([[0.5, 0.5]], [1], {"labels": [0, 1, 2]}, "labels must name the 2 columns of y_true"),
+        (
+            [[0.5, 0.5]],
+            [1],
+            {"labels": [0, 1, 2]},
+            r"for each of the classes \[0, 1, 2\], in this order; got 2 columns",
+        ),
         ([], [], {}, "no rows"),
         ([0, 1, 1], [0, 1, 1], {"sample_weight": [1, 1]}, "sample_weight must have shape"),
     ],

@@ -75,7 +75,9 @@ def test_rows_of_class_probabilities_keep_their_order_and_names():
     assert given.classes.tolist() == ["x", "z", "y"]
     np.testing.assert_array_equal(given.target, PROBA)
     assert check_predictions(PROBA, PROBA, labels=["x", "z", "y"]).classes.tolist() == ["x", "z", "y"]
-    with pytest.raises(ValueError, match=r"columns of y_true, \['x', 'z', 'y'\].*labels names: \['x', 'y', 'z'\]"):
+    with pytest.raises(
+        ValueError, match=r"y_true .*each of the classes \['x', 'y', 'z'\], in this order; got \['x', 'z', 'y'\]"
+    ):
         check_predictions(target, PROBA, labels=["x", "y", "z"])
 
 
@@ -107,14 +109,19 @@ def changed(row, column, value):
 @pytest.mark.parametrize(
     ("y_true", "y_proba", "options", "message"),
     [
-        ([0, 1, 1, 0], PROBA, {}, r"2 different labels, \[0, 1\], but y_proba stands for 3 classes; pass labels="),
-        ([1, 1, 1, 1], PROBA[:, 0], {}, r"1 different labels, \[1\], but y_proba stands for 2 classes; pass labels="),
+        ([0, 1, 1, 0], PROBA, {}, r"2 different labels, \[0, 1\], but there are 3 classes; pass labels="),
+        ([1, 1, 1, 1], PROBA[:, 0], {}, r"1 different labels, \[1\], but there are 2 classes; pass labels="),
         (["a", "b", "c", "d"], PROBA, {}, "4 different labels"),
-        ([0, 1, 7, 0], PROBA, {"labels": [0, 1, 2]}, r"y_true holds .*7.* in row 2, not one of the labels \[0, 1, 2\]"),
-        (["a", "b", "c", "x"], PROBA, {"labels": list("abc")}, "'x'.* in row 3, not one of"),
+        (
+            [0, 1, 7, 0],
+            PROBA,
+            {"labels": [0, 1, 2]},
+            r"y_true holds labels that are not among the classes \[0, 1, 2\]: 7 in row 2\.",
+        ),
+        (["a", "b", "c", "x"], PROBA, {"labels": list("abc")}, r"not among the classes \['a', 'b', 'c'\]: 'x' in row 3"),
         ([0, 1, 2, 0], PROBA, {"labels": [0, 1]}, "labels must name the 3 columns"),
         ([0, 1, 2, 0], PROBA, {"labels": [0, 1, 1]}, "labels must differ"),
-        ([0, 1, 2], PROBA, {}, "different numbers of rows: 3 and 4"),
+        ([0, 1, 2], PROBA, {}, "y_proba and y_true have inconsistent numbers of rows: 4 and 3"),
         ([0.0, np.nan, 2.0, 0.0], PROBA, {}, "NaN in row 1"),
         ([1.0, 0.5, 1.5, 2.5], PROBA, {}, "y_true must hold labels .* got the fraction 0.5 in row 1"),
         (np.array(["a", 1, "c", None], dtype=object), PROBA, {}, "labels of one kind"),
@@ -129,7 +136,12 @@ def changed(row, column, value):
         ([0, 1, 2, 0], changed(3, 0, np.inf), {"from_logits": True}, "must be logits.*row 3"),
         ([0, 1, 2, 0], changed(3, slice(None), -np.inf), {"from_logits": True}, "row 3 holds.*-inf"),
         (changed(1, 0, 0.2), PROBA, {}, "y_true.*row 1 sums to 1.1"),
-        (PROBA[:, :2] / PROBA[:, :2].sum(axis=1, keepdims=True), PROBA, {}, r"shape \(4, 2\), y_proba has shape \(4, 3\)"),
+        (
+            PROBA[:, :2] / PROBA[:, :2].sum(axis=1, keepdims=True),
+            PROBA,
+            {},
+            "y_true must have a column for each of the 3 classes, got 2 columns",
+        ),
         ([0, 1, 2, 0], PROBA, {"sample_weight": [1, 2]}, r"sample_weight must have shape \(4,\)"),
         ([0, 1, 2, 0], PROBA, {"sample_weight": [1, 2, -1, 0]}, "non-negative, got -1.0 in row 2"),
         ([0, 1, 2, 0], PROBA, {"sample_weight": [0, 0, 0, 0]}, "zero throughout"),

@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._estimator.constraints import SortedStrOptions
 from .._sklearn import _fit_context
 from ..data.arrays import as_numpy
-from ..data.targets import check_sample_weight, make_targets
+from ..data.targets import make_targets
+from ..data.weights import check_weight
 from ..kernels import rowwise as kernels
 from ..losses import Targets
 from ._inputs import check_logits, check_no_empty_row, check_true_class_is_finite, check_y
@@ -112,8 +113,8 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         n_rows, n_classes = rows.shape
         if self.two_classes_only and n_classes != 2:
             raise ValueError(f"{type(self).__name__} is for two classes, got {n_classes} columns of {self.input}.")
-        names, encoded = check_y(y, n_rows, n_classes, classes)
-        weight = check_sample_weight(sample_weight, rows)
+        names, encoded = check_y(y, n_rows, n_classes, classes, rows=self.input)
+        weight = check_weight(sample_weight, n_rows, scalar=True, copy=True)
         targets, total_weight = make_targets(names, weight, None, **encoded)
         total_weight = min(max(total_weight, LEAST_TOTAL), 1 / LEAST_TOTAL)
         log_zero = -np.inf

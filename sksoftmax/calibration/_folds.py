@@ -16,6 +16,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn import _check_method_params, _safe_indexing, _safe_split
+from ..data.labels import encode_labels
 from ._base import Calibrator
 from ._logits import (
     align,
@@ -183,8 +184,7 @@ def calibrate(
     y, weight = y[fold.rows], weight[fold.rows]
     params = _check_method_params(X, params=params, indices=fold.rows)
     fitted = clone(calibrator).fit(fold.logits, y, classes=fold.classes, **params)
-    place = {name: k for k, name in enumerate(fold.classes.tolist())}
-    labels = np.array([place[name] for name in y.tolist()])
+    _, labels = encode_labels(y, fold.classes)
     report.before -= float(weight @ log_proba_of(fold.logits, labels))
     report.after -= float(weight @ fitted.predict_log_proba(fold.logits)[np.arange(len(labels)), labels])
     report.weight += float(weight.sum())

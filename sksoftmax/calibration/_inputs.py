@@ -1,7 +1,7 @@
 """Validation of what a calibrator is given: logits or probabilities, labels or class probabilities, classes.
 
 What lives here: these checks, with the messages of their errors. What doesn't: the order in which ``Calibrator`` calls them
-(``_base``), the replacement of zero probabilities (``_zeros``), sample weights (``data.targets``).
+(``_base``), the replacement of zero probabilities (``_zeros``), sample weights (``data.weights``).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import column_or_1d
 
 from ..data.arrays import as_floats, check_proba
-from ..data.targets import check_labels, check_proba_targets, is_proba, unique_labels
+from ..data.labels import check_classes, check_labels, encode_labels, label_vector
+from ..data.targets import check_proba_targets, is_proba
 from ..losses import Targets
 
 BLOCK_ROWS = 4096
@@ -106,7 +106,7 @@ def check_no_empty_row(rows: NDArray) -> None:
 # targets
 
 
-def check_y(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
+def check_y(y: Any, n_rows: int, n_classes: int, classes: Any, *, rows: str) -> tuple[NDArray, dict[str, NDArray]]:
     """Return the class of each column, and the rows' ``labels`` (class indices) or ``proba`` as ``make_targets`` takes them.
 
     Parameters
@@ -117,64 +117,24 @@ def check_y(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray,
         The shape of the logits.
     classes : array-like of shape (n_classes,) or None
         The class of each column; None takes the sorted labels, or the names of y's columns.
+    rows : str
+        What the logits were given as.
 
     Raises
     ------
     ValueError
         y is None, does not fit the logits' shape, or holds a label that is not among the classes.
     """
-    if y is None:
-        raise ValueError("y is None; a calibrator needs the rows' classes, or class probabilities.")
-    read = _soft_targets if is_proba(y) else _label_targets
-    return read(y, n_rows, n_classes, classes)
-
-
-def _label_targets(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
-    """Return the classes and every row's index among them."""
-    y = column_or_1d(y)
-    if len(y) != n_rows:
-        raise ValueError(f"logits and y have inconsistent numbers of rows: {n_rows} and {len(y)}.")
-    if classes is not None:
-        names = _check_classes(classes, n_classes)
-        return names, {"labels": _positions(y, names)}
-    names, labels = check_labels(y)
-    if len(names) != n_classes:
-        raise ValueError(
-            f"y holds {len(names)} classes, but there are {n_classes} columns: pass classes=, the class of each column."
-        )
-    return names, {"labels": labels}
-
-
-def _soft_targets(y: Any, n_rows: int, n_classes: int, classes: Any) -> tuple[NDArray, dict[str, NDArray]]:
-    """Return the classes and the rows of class probabilities."""
-    names, proba = check_proba_targets(y, n_rows)
-    if len(names) != n_classes:
-        raise ValueError(f"y has {len(names)} columns of class probabilities, but there are {n_classes} columns of logits.")
-    if classes is not None:
-        given, names = names, _check_classes(classes, n_classes)
-        if hasattr(y, "columns") and not np.array_equal(given, names):
-            raise ValueError(f"y has the columns {given}, classes are {names}: they must be the same in the same order.")
-    return names, {"proba": proba}
-
-
-def _check_classes(classes: Any, n_classes: int) -> NDArray:
-    """Return the class of each column as a vector; raise unless they are n_classes distinct ones."""
-    names = np.array(column_or_1d(classes))
-    if len(names) != n_classes:
-        raise ValueError(f"classes must be {n_classes}, one a column, got {len(names)}.")
-    if len(np.unique(names)) != n_classes:
-        raise ValueError(f"classes must differ from each other, got {names}.")
-    return names
-
-
-def _positions(y: NDArray, classes: NDArray) -> NDArray[np.int32]:
-    """Return the index of each label among the classes."""
-    present, indices = unique_labels(y)
-    place = {name: k for k, name in enumerate(classes.tolist())}
-    positions = [place.get(name, -1) for name in present.tolist()]
-    if -1 in positions:
-        raise ValueError(f"y holds {present[positions.index(-1)]!r}, which is not among the classes {classes}.")
-    return np.array(positions, dtype=np.int32)[indices.ravel()]
+    names = None if classes is None else check_classes(classes, n_classes, columns=f"columns of {rows}")
+    if is_proba(y):
+        names, proba = check_proba_targets(y, n_rows, names, n_classes=n_classes, rows=rows)
+        return names, {"proba": proba}
+    labels = label_vector(y, n_rows, rows=rows)
+    if names is None:
+        names, indices = check_labels(labels, n_classes, given="classes")
+    else:
+        names, indices = encode_labels(labels, names)
+    return names, {"labels": indices}
 
 
 def check_true_class_is_finite(rows: NDArray, targets: Targets) -> None:

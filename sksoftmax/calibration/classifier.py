@@ -23,11 +23,12 @@ from sklearn.utils.validation import check_is_fitted
 from .._estimator.constraints import NameOrObject, SortedStrOptions
 from .._estimator.unknown_parameters import explain_unknown, refuse_unknown
 from .._params import objects_for_names
-from .._sklearn import HasMethods, _check_y, _fit_context
+from .._sklearn import HasMethods, _fit_context
 from ..classifier import SoftmaxRegressionClassifier
 from ..data.arrays import as_numpy
+from ..data.labels import check_labels, label_vector
 from ..data.sparse_indices import check_indices
-from ..data.targets import check_labels, check_sample_weight, is_proba
+from ..data.targets import is_proba
 from ..data.weights import check_weight, scale_weight
 from ..functional import logsumexp
 from ..losses._decision import decide
@@ -184,14 +185,14 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if is_proba(y):
             raise ValueError("y must be labels of shape (n_samples,); for rows of class probabilities fit a calibrator itself.")
         check_indices(X)
-        X, y = indexable(X, _check_y(y, estimator=self))
+        X, y = indexable(X, label_vector(y, warn_column=True))
         if not len(y):
             raise ValueError("X and y have no rows: found 0 sample(s), a minimum of 1 is required.")
         estimator, calibrator = self._estimator(), self._calibrator()
         if calibrator.input != "logits":
             raise ValueError(f"calibrator must take logits, which are what it is given here; got input={calibrator.input!r}.")
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, y)
+            sample_weight = check_weight(sample_weight, len(y), scalar=True, copy=True)
         routed = route_fit(self, estimator, sample_weight, fit_params, prefit=self._is_prefit(estimator))
         weight = np.ones(len(y)) if sample_weight is None else scale_weight(sample_weight)[0]
         known_weight = weight if "sample_weight" in routed.calibrator.fit else None

@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._sklearn import _check_sample_weight
 from ..losses import Targets
 from .arrays import as_floats, check_proba
+from .labels import show
 from .weights import scale_weight
 
 ClassWeight = dict | str | None
@@ -29,21 +30,57 @@ def is_proba(y: Any) -> bool:
     return len(shape) == 2 and shape[1] >= 2
 
 
-def check_proba_targets(y: Any, n_rows: int) -> tuple[NDArray, NDArray]:
-    """Return classes and rows of class probabilities; a data frame's column names are its classes.
+def column_names(y: Any) -> NDArray:
+    """Return the names of the columns of a table of class probabilities: a data frame's, otherwise 0, 1, …"""
+    columns = getattr(y, "columns", None)
+    return np.arange(y.shape[1] if hasattr(y, "shape") else np.shape(y)[1]) if columns is None else np.asarray(columns)
+
+
+def check_proba_targets(
+    y: Any,
+    n_rows: int,
+    classes: NDArray | None = None,
+    *,
+    n_classes: int | None = None,
+    name: str = "y",
+    rows: str = "X",
+) -> tuple[NDArray, NDArray]:
+    """Return classes and rows of class probabilities; without given classes a data frame's column names.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows, n_classes)
+    n_rows : int
+    classes : ndarray of shape (n_classes,) or None
+        The class of each column. A data frame must name them in this order, or have columns 0, 1, … that name no classes.
+    n_classes : int or None
+        The number of columns that it must have where classes are not given.
+    name, rows : str
+        The names of the parameters that hold the probabilities and their rows.
 
     Raises
     ------
     ValueError
-        Rows that are not distributions, a number of rows other than X's, or a sparse y.
+        Rows that are not distributions, another number of rows or columns, columns named otherwise, or a sparse y.
     """
     if sparse.issparse(y):
-        raise ValueError("y is sparse; pass class labels as a one-dimensional array, or class probabilities as a dense one.")
-    proba = check_proba(y, "y")
+        raise ValueError(
+            f"{name} is sparse; pass class labels as a one-dimensional array, or class probabilities as a dense one."
+        )
+    proba = check_proba(y, name)
     if len(proba) != n_rows:
-        raise ValueError(f"X and y have inconsistent numbers of rows: {n_rows} and {len(proba)}.")
-    columns = getattr(y, "columns", None)
-    return np.arange(proba.shape[1]) if columns is None else np.asarray(columns), proba
+        raise ValueError(f"{rows} and {name} have inconsistent numbers of rows: {n_rows} and {len(proba)}.")
+    own = column_names(y)
+    if classes is None:
+        if n_classes not in (None, len(own)):
+            raise ValueError(f"{name} must have a column for each of the {n_classes} classes, got {len(own)} columns.")
+        return own, proba
+    default = np.arange(len(own))
+    unnamed = not hasattr(y, "columns") or (np.array_equal(own, default) and set(own.tolist()) != set(classes.tolist()))
+    if len(own) != len(classes) or not (unnamed or np.array_equal(own, classes)):
+        got = f"{len(own)} columns" if unnamed else show(own)
+        raise ValueError(f"{name} must have a column for each of the classes {show(classes)}, in this order; got {got}.")
+    return classes, proba
 
 
 def check_labels(y: NDArray) -> tuple[NDArray, NDArray[np.int32]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Number
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,8 +13,21 @@ from .arrays import as_floats
 ORDINARY_EXPONENT = 256
 
 
-def check_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
-    """Return the rows' weights, not scaled and possibly the caller's own array; ones if there are none.
+def check_weight(
+    sample_weight: ArrayLike | None, n_rows: int, *, name: str = "sample_weight", scalar: bool = False, copy: bool = False
+) -> NDArray[np.float64]:
+    """Return the rows' weights, not scaled; ones if there are none.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_rows,), float or None
+    n_rows : int
+    name : str
+        The name of the parameter in error messages.
+    scalar : bool
+        Whether a number stands for the weight of every row, as in scikit-learn's estimators.
+    copy : bool
+        Whether the result must not be the caller's own array.
 
     Raises
     ------
@@ -22,14 +37,16 @@ def check_weight(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.flo
     """
     if sample_weight is None:
         return np.ones(n_rows)
-    weight = as_floats(sample_weight, "sample_weight").astype(np.float64, copy=False)
+    weight = as_floats(sample_weight, name).astype(np.float64, copy=copy)
+    if scalar and isinstance(sample_weight, Number):
+        weight = np.full(n_rows, weight)
     if weight.shape != (n_rows,):
-        raise ValueError(f"sample_weight must have shape ({n_rows},), got {weight.shape}.")
+        raise ValueError(f"{name} must have shape ({n_rows},), got {weight.shape}.")
     bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
     if len(bad):
-        raise ValueError(f"sample_weight must be finite and non-negative, got {weight[bad[0]]} in row {bad[0]}.")
+        raise ValueError(f"{name} must be finite and non-negative, got {weight[bad[0]]} in row {bad[0]}.")
     if not weight.any():
-        raise ValueError("sample_weight must not be zero throughout.")
+        raise ValueError(f"{name} must not be zero throughout: no row is left.")
     return weight
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import column_or_1d
 
-from ..data.arrays import as_numpy, check_proba
+from ..data.arrays import as_numpy
+from ..data.labels import check_classes, encode_labels, label_vector, sorted_labels
+from ..data.targets import check_proba_targets, is_proba
 from ..data.weights import check_weight
 from ..losses._decision import most_probable
-from ._inputs import check_predictions, is_table, normalise
-from ._labels import check_classes, encode, name_columns, sorted_classes
+from ._inputs import check_predictions, normalise
 
 
 @dataclass(frozen=True)
@@ -107,26 +107,21 @@ def check_decisions(
     (array([0, 1, 0], dtype=int32), array([0, 0, 1]))
     """
     y_true, y_pred, sample_weight = as_numpy(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
-    if is_table(y_pred):
+    if is_proba(y_pred):
         rows = check_predictions(y_true, y_pred, labels=labels, sample_weight=sample_weight)
         return Decisions(rows.classes, most_probable(rows.proba), rows.labels, rows.target, rows.weight)
-    y = column_or_1d(y_pred)
-    classes = None if labels is None else check_classes(labels)
+    y = label_vector(y_pred, name="y_pred")
+    n_rows = len(y)
+    classes = None if labels is None else check_classes(labels, name="labels")
     indices, target = None, None
-    if is_table(y_true):
-        target = check_proba(y_true, "y_true")
-        classes = name_columns(y_true, classes)
-        if len(classes) != target.shape[1]:
-            raise ValueError(f"labels must name the {target.shape[1]} columns of y_true, got {len(classes)} labels.")
-        n_rows = len(target)
+    if is_proba(y_true):
+        classes, target = check_proba_targets(y_true, n_rows, classes, name="y_true", rows="y_pred")
     else:
-        truth = column_or_1d(y_true)
-        n_rows = len(truth)
-        classes = _all_classes(truth, y) if classes is None else classes
-        classes, indices = encode(truth, classes, None)
-    if len(y) != n_rows:
-        raise ValueError(f"y_true and y_pred have different numbers of rows: {n_rows} and {len(y)}.")
-    _, decided = encode(y, classes, None, name="y_pred")
+        truth = label_vector(y_true, n_rows, name="y_true", rows="y_pred")
+        if n_rows == 0:
+            raise ValueError("y_true has no rows.")
+        classes, indices = encode_labels(truth, _all_classes(truth, y) if classes is None else classes, name="y_true")
+    _, decided = encode_labels(y, classes, name="y_pred")
     weight = check_weight(sample_weight, n_rows)
     weight, decided, indices, target = normalise(weight, decided, indices, target)
     return Decisions(classes, decided, indices, target, weight)
@@ -134,13 +129,11 @@ def check_decisions(
 
 def _all_classes(truth: NDArray, decided: NDArray) -> NDArray:
     """Return the sorted union of the labels of truth and decisions."""
-    if len(truth) == 0:
-        raise ValueError("y_true has no rows.")
-    if truth.dtype.kind in "iu" and decided.dtype == truth.dtype and len(decided):
+    if truth.dtype.kind in "iu" and decided.dtype == truth.dtype:
         # Concatenated: half the passes.
-        return encode(np.concatenate([truth, decided]), None, None)[0]
-    own, _ = encode(truth, None, None)
-    others, _ = encode(decided, None, None, name="y_pred")
+        return encode_labels(np.concatenate([truth, decided]))[0]
+    own, _ = encode_labels(truth, name="y_true", given="labels")
+    others, _ = encode_labels(decided, name="y_pred", given="labels")
     known = set(own.tolist())
     new = [label for label in others.tolist() if label not in known]
     if not new:
@@ -149,4 +142,4 @@ def _all_classes(truth: NDArray, decided: NDArray) -> NDArray:
     if dtype.kind == "f" and own.dtype.kind in "iu" and others.dtype.kind in "iu":
         # NumPy promotes int64 and uint64 to float64, which would merge large labels.
         dtype = np.dtype(np.uint64 if min(*known, *new) >= 0 else object)
-    return sorted_classes([*known, *new], dtype)
+    return sorted_labels([*known, *new], dtype, name="y_true and y_pred", given="labels")

@@ -1,7 +1,7 @@
 """Validation of truth and predictions given to a metric.
 
-What lives here: ``check_predictions`` and what it returns, ``Predictions``; units. What doesn't: labels
-(``_labels``), metrics.
+What lives here: ``check_predictions`` and what it returns, ``Predictions``; units. What doesn't: the
+encoding of labels (``data.labels``), metrics.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import column_or_1d
 
 from ..data.arrays import PROBA_TOLERANCE, as_floats, as_numpy, check_proba
+from ..data.labels import check_classes, encode_labels, label_vector, show
+from ..data.targets import check_proba_targets, is_proba
 from ..data.weights import check_weight, scale_weight
 from ..kernels import metrics as kernels
-from ._labels import check_classes, encode, name_columns, show
 
 Unit = Literal["nats", "bits"]
 NATS_PER = {"nats": 1.0, "bits": float(np.log(2))}
@@ -143,23 +143,18 @@ def check_predictions(
     (array(['no', 'yes'], dtype='<U3'), array([0, 1, 0], dtype=int32), array([0.3, 0.7]))
     """
     y_true, y_proba, sample_weight = as_numpy(y_true=y_true, y_proba=y_proba, sample_weight=sample_weight)
-    classes = None if labels is None else check_classes(labels)
+    classes = None if labels is None else check_classes(labels, name="labels")
     proba = _check_columns(y_proba, from_logits, alone=classes is not None and len(classes) == 1)
     n_rows, n_classes = proba.shape
     weight = check_weight(sample_weight, n_rows)
     if classes is not None and len(classes) != n_classes:
         raise ValueError(f"labels must name the {n_classes} columns of y_proba, got {show(classes)}.")
     indices, target = None, None
-    if is_table(y_true):
-        target = check_proba(y_true, "y_true")
-        if target.shape != proba.shape:
-            raise ValueError(f"y_true holds class probabilities of shape {target.shape}, y_proba has shape {proba.shape}.")
-        classes = name_columns(y_true, classes)
+    if is_proba(y_true):
+        classes, target = check_proba_targets(y_true, n_rows, classes, n_classes=n_classes, name="y_true", rows="y_proba")
     else:
-        y = column_or_1d(y_true)
-        if len(y) != n_rows:
-            raise ValueError(f"y_true and y_proba have different numbers of rows: {len(y)} and {n_rows}.")
-        classes, indices = encode(y, classes, n_classes)
+        y = label_vector(y_true, n_rows, name="y_true", rows="y_proba")
+        classes, indices = encode_labels(y, classes, n_classes=n_classes, name="y_true", given="labels")
     weight, proba, indices, target = normalise(weight, proba, indices, target)
     return Predictions(classes, proba, indices, target, weight)
 
@@ -174,12 +169,6 @@ def check_rows(proba: ArrayLike, name: str) -> NDArray:
     elif rows.ndim != 2:
         raise ValueError(f"{name} must be rows of class probabilities, got an array of shape {rows.shape}.")
     return check_proba(proba, name)
-
-
-def is_table(y: Any) -> bool:
-    """Return whether y is rows of class probabilities: two dimensions, two columns or more."""
-    shape = y.shape if hasattr(y, "shape") else np.shape(y)
-    return len(shape) == 2 and shape[1] >= 2
 
 
 def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArray:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..data.arrays import as_floats, check_proba
+from ..data.labels import check_classes
 from ..kernels import metrics as kernels
 from ..losses._decision import most_probable
 from ._inputs import Predictions, check_predictions
-from ._labels import check_classes
 
 
 def optimal_decisions(proba: ArrayLike, cost: ArrayLike | None = None, *, labels: ArrayLike | None = None) -> NDArray:
@@ -60,7 +60,9 @@ def optimal_decisions(proba: ArrayLike, cost: ArrayLike | None = None, *, labels
     classes = getattr(proba, "columns", None)
     matrix = None if cost is None else _check_cost(cost, rows.shape[1], classes, labels)
     indices = _cheapest(rows, matrix)
-    return indices if labels is None else _names(labels, rows.shape[1] if matrix is None else matrix.shape[1])[indices]
+    if labels is None:
+        return indices
+    return check_classes(labels, (rows if matrix is None else matrix).shape[1], name="labels", columns="decisions")[indices]
 
 
 def expected_cost_loss(
@@ -152,13 +154,6 @@ def _order(names: Any, wanted: Any, length: int, axis: str, what: str) -> NDArra
 def _cheapest(proba: NDArray, matrix: NDArray[np.float64] | None) -> NDArray[np.intp]:
     # Not 1 - p: rounding would break ties.
     return most_probable(proba) if matrix is None else (proba @ matrix).argmin(axis=1)
-
-
-def _names(labels: ArrayLike, n_decisions: int) -> NDArray:
-    names = check_classes(labels)
-    if len(names) != n_decisions:
-        raise ValueError(f"labels must name the {n_decisions} decisions, got {len(names)} labels.")
-    return names
 
 
 class AccuracyCoverage(NamedTuple):
