@@ -1,4 +1,4 @@
-"""The contract of every calibrator: a map from logits to logits, fitted on rows that the model was not fitted on.
+"""The contract of calibrators: maps from logits to logits, fitted to rows that the model was not fitted to.
 
 What lives here: ``Calibrator`` with its public methods. What doesn't: the checks of what it is given (``_inputs``), methods of
 calibration (a file each), and models whose logits are calibrated (``classifier``).
@@ -24,7 +24,7 @@ from ..losses import Targets
 from ._inputs import check_logits, check_no_empty_row, check_true_class_is_finite, check_y
 from ._zeros import fill_zeros, logit_of_zero
 
-# The sum of the weights is clipped to between this and its inverse: strengths of penalties are divided by it.
+# The sum of the weights is clipped to between this and its inverse, since strengths of penalties are divided by it.
 LEAST_TOTAL = 1e-100
 
 
@@ -33,7 +33,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
 
     A subclass implements ``_fit``, which returns its fitted attributes, and ``_transform``. Both get logits of shape
     (n_rows, n_classes), C-contiguous, float32 or float64; −inf occurs only for classes that are not the true one (in rows of
-    positive weight). Attributes are set together at the end: a fit that fails leaves those of the previous fit.
+    positive weight). ``fit`` sets all attributes at its end: if it fails, those of the previous fit remain.
 
     Parameters
     ----------
@@ -59,16 +59,16 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
 
     @abstractmethod
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
-        """Return the fitted attributes by name.
+        """Return the fitted attributes by name, without setting them.
 
         Parameters
         ----------
         logits : ndarray of shape (n_rows, n_classes)
-            Possibly the caller's own array: not to be written to.
+            May be the user's array: not to be written to.
         targets : Targets
             With weights that sum to one.
         total_weight : float
-            Sum of the sample weights before they were normalised: the number of rows where all are one.
+            Sum of the sample weights before normalisation: the number of rows if all weights are one.
         """
 
     @abstractmethod
@@ -86,8 +86,8 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         Parameters
         ----------
         logits : array-like of shape (n_samples, n_classes); for two classes also (n_samples,) or (n_samples, 1)
-            Logits, or with ``input="proba"`` probabilities. One column is that of the second class: the logit of it over
-            the first one, or its probability. float32 and float64 are not converted; C-contiguous logits are not copied.
+            Logits, or with ``input="proba"`` probabilities. A single column is that of the second class: its logit against the
+            first one, or its probability. float32 and float64 are not converted; C-contiguous logits are not copied.
             −inf is allowed where it is not the true class.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels of any kind, or rows of class probabilities: a row q counts as n_classes rows, the k-th with label k and
@@ -95,8 +95,8 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative; 2 counts as the row twice, 0 as the row left out.
         classes : array-like of shape (n_classes,), default=None
-            The class of each column; needed if their order is not that of ``np.unique(y)`` or if some do not occur in y. For
-            rows of class probabilities the names of y's columns.
+            The class of each column; needed if their order is not that of ``np.unique(y)`` or if some do not occur in y. If y
+            are rows of class probabilities, the names of y's columns.
 
         Returns
         -------
@@ -189,6 +189,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         return calibrated
 
     def _calibrated(self, logits: Any) -> NDArray:
+        """Return calibrated logits with a column for each class, of validated input."""
         check_is_fitted(self)
         proba = self.input == "proba"
         rows, _, finite = check_logits(logits, proba=proba, n_classes=len(self.classes_))

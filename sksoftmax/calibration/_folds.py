@@ -31,7 +31,7 @@ from ._zeros import fill_zeros, logit_of_zero
 
 @dataclass(frozen=True)
 class CalibratedModel:
-    """A fitted classifier, the calibrator fitted to its logits, and the classes of all folds.
+    """A fitted classifier with the calibrator that was fitted to its logits.
 
     Attributes
     ----------
@@ -39,11 +39,11 @@ class CalibratedModel:
     calibrator : Calibrator
         Its ``classes_`` are those of the estimator.
     classes : ndarray of shape (n_classes,)
-        Of the whole training set; a fold may lack some, and gives them probability 0.
+        The classes of all training rows; those that do not occur in the fold have probability 0.
     response_method : str
         The estimator's method that logits are read from.
     zero : float
-        The logit that a probability of zero counts as, learnt from the calibration rows; −inf for decision values.
+        The logit that replaces that of a probability of zero (see ``_zeros``); −inf for decision values.
     """
 
     estimator: Any
@@ -53,7 +53,7 @@ class CalibratedModel:
     zero: float
 
     def logits(self, X: Any) -> NDArray:
-        """Return the classifier's logits, not calibrated."""
+        """Return the classifier's logits before calibration."""
         logits = fill_zeros(read_logits(self.estimator, X, self.response_method), self.zero)
         return align(logits, fitted_classes(self.estimator), self.calibrator.classes_)
 
@@ -82,11 +82,11 @@ class Fold:
         The classes in the fold's training rows.
     response_method : str
     rows : ndarray of int
-        The test rows whose class is one of these; only they can calibrate.
+        Numbers of the test rows whose class is among ``classes``: a calibrator can be fitted to no others.
     logits : ndarray of shape (n_rows,) or (n_rows, n_classes)
-        Theirs.
+        Logits of these rows.
     zero : float
-        What a probability of zero counts as among them; −inf for decision values, which are no probabilities.
+        The logit that replaces that of a probability of zero in these rows; −inf for decision values.
     """
 
     estimator: Any
@@ -107,7 +107,10 @@ def fit_folds(
     n_jobs: int | None,
     weight: NDArray | None = None,
 ) -> list[Fold]:
-    """Return every fold's classifier with its logits of test rows; folds that lack a class are named in a warning."""
+    """Return every fold's classifier with its logits of the test rows.
+
+    A UserWarning states the number of test rows whose class does not occur in the fold's training rows.
+    """
     folds = Parallel(n_jobs=n_jobs)(
         delayed(_fit_fold)(clone(estimator), X, y, train, test, params, response_method, weight) for train, test in splits
     )
@@ -143,9 +146,9 @@ def _fit_fold(
 
 
 def read_fold(estimator: Any, X: Any, rows: NDArray, response_method: str, weight: NDArray | None = None) -> Fold:
-    """Return a fitted classifier's logits of X, whose rows have these numbers, as a fold.
+    """Return a fitted classifier's logits of X, whose row numbers are ``rows``, as a fold.
 
-    ``weight`` has an entry for each row of the training set; rows of weight 0 have no say in what a zero counts as.
+    ``weight`` has an entry for each row of the training set; rows of weight 0 do not change the replacement of zeros.
     """
     classes, method = fitted_classes(estimator), choose_response_method(estimator, response_method)
     logits = read_logits(estimator, X, method)
@@ -154,7 +157,7 @@ def read_fold(estimator: Any, X: Any, rows: NDArray, response_method: str, weigh
 
 
 def join_folds(estimator: Any, folds: list[Fold], classes: NDArray) -> Fold:
-    """Return all folds' test rows, in the order of the rows, as one fold of the classifier that is fitted to all rows."""
+    """Return the test rows of all folds, in ascending order, as one fold of the classifier fitted to all rows."""
     rows = np.concatenate([fold.rows for fold in folds])
     logits = np.concatenate([align(fold.logits, fold.classes, classes) for fold in folds])
     order = np.argsort(rows, kind="stable")
@@ -163,7 +166,7 @@ def join_folds(estimator: Any, folds: list[Fold], classes: NDArray) -> Fold:
 
 @dataclass
 class CrossEntropies:
-    """Weighted sums of the cross-entropy of calibration rows before and after calibration, in nats, and of the weights."""
+    """Weighted sums over calibration rows: of the cross-entropy before and after calibration, in nats, and of the weights."""
 
     before: float = 0.0
     after: float = 0.0
@@ -180,7 +183,7 @@ def calibrate(
     params: dict[str, Any],
     report: CrossEntropies,
 ) -> CalibratedModel:
-    """Return the fold's classifier with a copy of the calibrator fitted to its logits, and add to the report."""
+    """Return the fold's classifier with a clone of the calibrator fitted to its logits; add the rows' losses to ``report``."""
     y, weight = y[fold.rows], weight[fold.rows]
     params = _check_method_params(X, params=params, indices=fold.rows)
     fitted = clone(calibrator).fit(fold.logits, y, classes=fold.classes, **params)

@@ -1,6 +1,6 @@
 """Read logits from any classifier: choose the response method, convert to logits, align columns with classes.
 
-What lives here: these three. What doesn't: fitting.
+What lives here: these three steps. What doesn't: fits.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ RESPONSE_METHODS = ("decision_function", "predict_log_proba", "predict_proba")
 
 
 def choose_response_method(estimator: Any, response_method: str) -> str:
-    """Return the name of the method that logits are read from: the given one, or for "auto" the first of three that exists.
+    """Return the name of the method that logits are read from: the given one, or for "auto" the first that exists.
 
     Raises
     ------
     AttributeError
-        The classifier does not have it.
+        The classifier has not the method, or none of the three.
     """
     asked = RESPONSE_METHODS if response_method == "auto" else (response_method,)
     for name in asked:
@@ -36,7 +36,7 @@ def fitted_classes(estimator: Any) -> NDArray:
     Raises
     ------
     ValueError
-        It has none, or less than two.
+        There is no vector of at least two classes.
     """
     classes = getattr(estimator, "classes_", None)
     if classes is None:
@@ -58,7 +58,7 @@ def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
     estimator : classifier
         With ``classes_`` and the method.
     X : object
-        Whatever the classifier takes.
+        Rows as the classifier takes them.
     method : {"decision_function", "predict_log_proba", "predict_proba"}
 
     Returns
@@ -70,9 +70,9 @@ def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
     Raises
     ------
     ValueError
-        Another number of columns than classes.
+        The method does not return a column for each class.
     """
-    with np.errstate(divide="ignore"):  # the logarithm of 0, in scikit-learn's forests and others
+    with np.errstate(divide="ignore"):  # log(0), here or within the classifier's predict_log_proba
         given = np.asarray(getattr(estimator, method)(X))
         dtype = given.dtype if given.dtype == np.float32 else np.float64
         logits = np.log(given, dtype=dtype) if method == "predict_proba" else given.astype(dtype, copy=False)
@@ -88,17 +88,17 @@ def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
 
 
 def two_columns(logits: NDArray) -> NDArray:
-    """Return logits with a column for each class: one logit is that of the second class, against 0 for the first."""
+    """Return logits with a column for each class: a single logit is the second class's, and the first class's is 0."""
     return np.column_stack([np.zeros_like(logits), logits]) if logits.ndim == 1 else logits
 
 
 def one_column(logits: NDArray) -> NDArray:
-    """Return logits as ``decision_function`` gives them: of two classes the difference alone."""
+    """Return logits as scikit-learn's ``decision_function``: for two classes the second minus the first."""
     return logits[:, 1] - logits[:, 0] if logits.ndim == 2 and logits.shape[1] == 2 else logits
 
 
 def align(columns: NDArray, classes: NDArray, all_classes: NDArray) -> NDArray:
-    """Return logits or log-probabilities with a column for each of all classes: −inf for those that the model has not seen."""
+    """Return logits or log-probabilities with a column for each of ``all_classes``: −inf for those not among ``classes``."""
     if np.array_equal(classes, all_classes):
         return columns
     columns = two_columns(columns)

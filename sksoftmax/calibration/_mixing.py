@@ -8,7 +8,7 @@ With the margins :math:`d_k = z_k - \max_j z_j`, :math:`p_k \propto e^{d_k}`, an
 over the m possible classes. Its logarithm, less that of the largest, is :math:`\log \frac{e^{d_k} + c}{1 + c}`, which equals
 :math:`\log(1 + (e^{d_k} - 1) / (1 + c))`: the first is accurate for large margins, the second for small ones.
 
-What lives here: ``mix_uniform``. What doesn't: when to mix (``_likelihood``).
+What lives here: ``mix_uniform``. What doesn't: the decision whether to mix (``_likelihood``).
 """
 
 from __future__ import annotations

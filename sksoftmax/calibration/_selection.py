@@ -1,6 +1,6 @@
-r"""Choosing among calibrators by the cross-entropy of rows that they were not fitted on.
+"""Selection of a calibrator by cross-validated cross-entropy.
 
-What lives here: folds, losses out of them, and the one-standard-error rule. What doesn't: the candidates (``scaling`` for
+What lives here: folds, out-of-fold losses, and the one-standard-error rule. What doesn't: the candidates (``_scaling`` for
 strengths of a ridge, ``automatic`` for methods).
 """
 
@@ -20,13 +20,13 @@ from ._base import Calibrator
 
 N_FOLDS = 5
 NO_SMOOTHING = 0.0
-LARGEST = 1e300  # sums of such losses do not overflow
+LARGEST = 1e300  # losses are clipped to this, so that their sums do not overflow
 MAX_DIFFERENCE = 1.0
-"""Nats: rows' differences are clipped to this, of either sign, in the standard error."""
+"""Bound, in nats, to which the absolute differences of rows' losses are clipped in the standard error."""
 
 
 def subset(targets: Targets, rows: NDArray) -> tuple[Targets, float]:
-    """Return the targets of some rows, with weights that sum to one, and the share of the weight that they had."""
+    """Return the targets of some rows, with weights normalised to sum to one, and the sum of these weights before."""
     weight = targets.weight[rows]
     share = float(weight.sum())
     labels = None if targets.labels is None else targets.labels[rows]
@@ -46,7 +46,7 @@ def row_losses(logits: NDArray, targets: Targets) -> NDArray[np.float64]:
 
 
 def folds(weight: NDArray[np.float64], n_folds: int = N_FOLDS) -> NDArray[np.intp]:
-    """Return each row's fold at random, with a fixed seed; rows without weight are in fold -1.
+    """Return the number of each row's fold, assigned at random with a fixed seed; −1 for rows of weight zero.
 
     Not stratified: with equal class frequencies in all folds, a calibrator that has fitted the sample's frequencies would have
     a lower loss on the test folds than on new rows. With few rows of a class the difference is large.
@@ -60,9 +60,9 @@ def folds(weight: NDArray[np.float64], n_folds: int = N_FOLDS) -> NDArray[np.int
 def out_of_fold_losses(
     candidates: Sequence[Calibrator], logits: NDArray, targets: Targets, total_weight: float
 ) -> NDArray[np.float64]:
-    """Return the cross-entropy of every row after each candidate was fitted to the other folds, (n_candidates, n_rows).
+    """Return the cross-entropy of every row under each candidate fitted to the other folds, (n_candidates, n_rows), in nats.
 
-    Rows without weight, and all where there is but one row, have zeros.
+    Zero for rows of weight zero, and for all rows if only one has weight.
     """
     losses = np.zeros((len(candidates), len(logits)))
     fold = folds(targets.weight)
@@ -72,7 +72,7 @@ def out_of_fold_losses(
         test_targets, _ = subset(targets, test)
         train_logits, test_logits = logits[train], logits[test]
         for k, candidate in enumerate(candidates):
-            with warnings.catch_warnings():  # the fit to all rows warns by itself
+            with warnings.catch_warnings():  # the final fit to all rows warns
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 fitted = candidate._fit(train_logits, train_targets, share * total_weight)
             candidate.__dict__.update(fitted)
@@ -95,8 +95,8 @@ def one_standard_error_rule(
 ) -> int:
     """Return the candidate nearest to the default whose mean loss exceeds the least by no more than its standard error.
 
-    Candidates are ordered by complexity: those from the default to the best one are tried in turn. The standard error is that
-    of the rows' clipped differences (paired), which is smaller than that of the losses themselves.
+    Candidates are ordered by complexity, and those from the default to the best are tried in turn. The standard error is that
+    of the rows' clipped differences from the best candidate (paired), which is smaller than that of the losses.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def one_standard_error_rule(
         Summing to one.
     default : int
     allowed : sequence of float, default=None
-        How many standard errors each candidate is allowed; None for one.
+        Largest excess of each candidate in standard errors; None for one.
 
     References
     ----------

@@ -1,7 +1,7 @@
-"""Unpenalised logistic regression on a few columns: the fit behind one-vs-rest and beta calibration.
+"""Unpenalised logistic regression on a few columns, for one-vs-rest and beta calibration.
 
-What lives here: ``fit_sigmoid``, sigmoids in logarithms, differences of huge logits. What doesn't: what the columns are
-(``one_vs_rest``, ``beta``).
+What lives here: ``fit_sigmoid``, targets of one class against the rest, log-sigmoids, differences without overflow. What
+doesn't: the columns (``one_vs_rest``, ``beta``).
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ STOP = StoppingRule(tol=1e-10, max_iter=200)
 def fit_sigmoid(
     columns: NDArray[np.float64], proba: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float, float]:
-    """Return coefficients, intercept and mean cross-entropy of the sigmoid of the greatest likelihood.
+    """Return coefficients, intercept and mean cross-entropy of the sigmoid with the greatest likelihood.
 
     Parameters
     ----------
     columns : ndarray of shape (n_rows, n_columns)
-        n_columns may be zero. Finite.
+        Finite; n_columns may be zero.
     proba : ndarray of shape (n_rows,)
-        Of the second class. No line through the columns may separate it from the first, or there is no maximum.
+        Target probabilities of the second class. No linear function of the columns may separate the classes: the likelihood
+        would have no maximum.
     weight : ndarray of shape (n_rows,)
-        Not zero throughout.
+        Non-negative, at least one positive.
     """
     weight = weight / weight.sum()
-    # Scaling by powers of two is exact; squares of the scaled numbers do not overflow.
+    # Columns are standardised for Newton's method. They are first scaled by powers of two, which is exact, so that their
+    # squares do not overflow.
     exponent = np.frexp(np.abs(columns).max(axis=0, initial=0.0))[1]
     columns = np.ldexp(columns, -exponent)
     centre = weight @ columns
@@ -52,14 +54,24 @@ def fit_sigmoid(
     return np.ldexp(coef, -exponent), float(intercept[0] - coef @ centre), solution.value
 
 
+def class_shares(targets: Targets) -> list[NDArray[np.float64]]:
+    """Return each class's share of every row's target, a vector a class; for two classes that of the second alone."""
+    classes = range(1, 2) if targets.n_classes == 2 else range(targets.n_classes)
+    if targets.labels is not None:
+        return [(targets.labels == k).astype(np.float64) for k in classes]
+    assert targets.proba is not None
+    total = targets.proba.sum(axis=1, dtype=np.float64)
+    return [targets.proba[:, k] / total for k in classes]
+
+
 def finite_line(values: NDArray[np.float64], dtype: np.dtype) -> NDArray[np.float64]:
-    """Return values within a quarter of the largest number of a dtype: their log-sigmoids and differences are finite in it."""
+    """Return values clipped to a quarter of a dtype's largest number, so that log-sigmoids and differences are finite in it."""
     limit = float(np.finfo(dtype).max) / 4
     return np.clip(values, -limit, limit)
 
 
 def difference(logits: NDArray, others: NDArray) -> NDArray[np.float64]:
-    """Return logits - others in float64, infinite only where one of them is."""
+    """Return logits - others in float64; where the difference of finite numbers overflows, the largest finite number."""
     with np.errstate(over="ignore"):
         out = np.subtract(logits, others, dtype=np.float64)
     infinite = np.isinf(out)
@@ -69,5 +81,5 @@ def difference(logits: NDArray, others: NDArray) -> NDArray[np.float64]:
 
 
 def log_sigmoid(logit: NDArray) -> NDArray:
-    """Return log(1 / (1 + exp(-logit))): as exact for large logits of either sign; 0 and −inf at the infinities."""
+    """Return log(1 / (1 + exp(-logit))), accurate for large logits of either sign; 0 at +inf, −inf at −inf."""
     return -np.logaddexp(0.0, -logit)

@@ -1,8 +1,8 @@
 """Replacement of zero probabilities before their logarithms are calibrated.
 
-Forests and nearest neighbours predict zero for classes that are merely rare. A zero is replaced by a third of the least
+Forests and nearest neighbours predict zero for classes that are possible but rare. A zero is replaced by a third of the least
 positive probability of the calibration rows, or of its own row if that is less: a class without any of m votes gets about
-1 / (3 m). With a much smaller number a few rows would determine the fit.
+1 / (3 m). With a much smaller number the logits of a few rows would determine the fit.
 
 What lives here: this rule. What doesn't: its callers (``_base`` for ``input="proba"``, ``_folds`` for classifiers).
 """

@@ -1,7 +1,7 @@
-r"""The choice of a calibrator by cross-validation.
+"""Automatic selection of a calibrator by cross-validation.
 
 What lives here: ``AutoCalibration``, its candidates and rule, and ``NoCalibration``, which is one of them. What doesn't: folds
-and the rule of standard errors (``_selection``), the candidates' methods.
+and the one-standard-error rule (``_selection``), the candidates' fits.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .one_vs_rest import PlattScaling
 from .temperature import TemperatureScaling
 from .vector_scaling import StructuredVectorScaling
 
-# How much worse than the best a simpler candidate may look, in standard errors of the difference. Set on logits of nine kinds
-# of classifier on eight data sets; planted distortions judge it (benchmarks/bench_calibration_quality.py).
+# Largest excess of a simpler candidate's mean loss over the least, in standard errors of the difference. Chosen on logits of
+# nine kinds of classifier on eight data sets, and evaluated on simulated distortions (benchmarks/bench_calibration_quality.py).
 STANDARD_ERRORS_OF_NONE, STANDARD_ERRORS = 1.0, 0.5
 
 
 class NoCalibration(Calibrator):
-    """The identity map, with which other calibrators are compared: logits stay as they are.
+    """The identity map, as a baseline for other calibrators.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class NoCalibration(Calibrator):
 
 
 def candidates(n_classes: int) -> dict[str, Calibrator]:
-    """Return the calibrators to choose from, from the simplest to the most flexible."""
+    """Return the candidate calibrators by name, from the simplest to the most flexible."""
     chosen: dict[str, Calibrator] = {"none": NoCalibration(), "temperature": TemperatureScaling()}
     if n_classes == 2:
         chosen["platt"] = PlattScaling()
@@ -68,17 +68,17 @@ class AutoCalibration(Calibrator):
 
     The rule:
 
-    1. The candidates, from the simplest to the most flexible, are no calibration at all, ``TemperatureScaling``, for two
-       classes ``PlattScaling``, ``StructuredVectorScaling``, and ``StructuredMatrixScaling`` with the strengths 10, 1 and 0.1.
-    2. Each is fitted to four fifths of the rows and judged by the cross-entropy of the others, five times. The folds are
-       drawn by chance, the same for the same number of rows, and not stratified.
-    3. Of those whose mean is no worse than the best by more than half a standard error, that of the rows' differences, the
-       simplest is taken and fitted to all rows. No calibration is allowed one standard error, since a harmful calibrator costs
-       more than a missed improvement. In the standard error, not in the mean, rows' differences are clipped to one nat:
-       otherwise a few rows in which the true class has a probability of e^-1000 would make the error larger than their own
-       share of the mean.
+    1. The candidates, from the simplest to the most flexible, are no calibration, ``TemperatureScaling``, for two classes
+       ``PlattScaling``, ``StructuredVectorScaling``, and ``StructuredMatrixScaling`` with the strengths 10, 1 and 0.1.
+    2. Each is evaluated by its cross-entropy in five-fold cross-validation. The folds are random with a fixed seed, and not
+       stratified.
+    3. The simplest candidate is selected whose mean exceeds the least one by at most half a standard error of the rows'
+       differences, and fitted to all rows. No calibration is allowed one standard error, since a harmful calibrator costs more
+       than a missed improvement. In the standard error, not in the mean, rows' differences are clipped to one nat: otherwise a
+       few rows in which the true class has a probability of e^-1000 would make the error larger than their own share of the
+       mean.
 
-    Calibration errors are not used: they are not proper scores, and favour calibrators that predict the same for all rows.
+    Calibration errors are not used: they are not proper scores, and are zero for constant predictions of the class frequencies.
 
     Parameters
     ----------
@@ -88,11 +88,11 @@ class AutoCalibration(Calibrator):
     Attributes
     ----------
     calibrator_ : Calibrator
-        The one taken, fitted to all rows.
+        The selected candidate, fitted to all rows.
     method_ : str
         Its name among the candidates.
     cross_entropies_ : dict of str to float
-        Of each candidate on the rows outside its fits, a weighted mean in nats.
+        Weighted mean of each candidate's out-of-fold cross-entropy, in nats.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
 
@@ -128,7 +128,7 @@ class AutoCalibration(Calibrator):
         method = names[one_standard_error_rule(losses, targets.weight, 0, allowed)]
         calibrator = clone(choices[method])
         fitted = calibrator._fit(logits, targets, total_weight)
-        # It gets the logits that this one gets, with as many columns.
+        # Its input has a column for each class, as this calibrator's _transform.
         classes = np.arange(targets.n_classes)
         calibrator.__dict__.update(classes_=classes, n_features_in_=targets.n_classes, **fitted)
         with np.errstate(over="ignore"):

@@ -14,10 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..losses import Targets
 from ._base import Calibrator
-from ._sigmoid import difference, finite_line, fit_sigmoid, log_sigmoid
+from ._sigmoid import class_shares, difference, finite_line, fit_sigmoid, log_sigmoid
 
 ACTIVE_SETS: tuple[list[int], ...] = ([0, 1], [0], [1], [])
-"""Candidate sets of free coefficients among a and b; the others are held at zero."""
+"""Candidate sets of free coefficients among a and b; the others are zero."""
 
 
 class BetaCalibration(Calibrator):
@@ -70,8 +70,8 @@ class BetaCalibration(Calibrator):
     c_: float
 
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
-        logit, share = difference(logits[:, 1], logits[:, 0]), _second_share(targets)
-        # An infinite logit stays infinite under every map.
+        logit, share = difference(logits[:, 1], logits[:, 0]), class_shares(targets)[0]
+        # An infinite logit is a probability of 0 or 1 under every map: it does not depend on the coefficients.
         counts = np.isfinite(logit) & (targets.weight > 0)
         if not counts.any():
             return {"a_": 1.0, "b_": 1.0, "c_": 0.0}
@@ -81,6 +81,11 @@ class BetaCalibration(Calibrator):
             share = (1 - smoothing) * share + smoothing / 2
             message = "the logits separate the classes, so that the likelihood grows without bound; the targets are smoothed"
             warnings.warn(f"Beta calibration: {message} by {smoothing:.3g}.", ConvergenceWarning, stacklevel=4)
+        # If p has the distribution Beta(α_y, β_y) within class y, the log-odds of the classes are linear in log p and log(1 -
+        # p) with a = α_1 - α_0 and b = β_0 - β_1. The likelihood is concave: under the constraints a, b >= 0 its maximum is
+        # also the maximum with the coefficients that are zero there left out. So the constrained maximum is the best of the
+        # four sets' maxima that satisfy the constraints, and that of both coefficients if it does. (Kull et al. leave out the
+        # first negative coefficient without trying the other.)
         columns = _columns(logit)
         best = None
         for free in ACTIVE_SETS:
@@ -91,7 +96,7 @@ class BetaCalibration(Calibrator):
                 best = loss, both, intercept
                 if len(free) == 2:
                     break
-        assert best is not None  # without columns the only coefficient is the intercept
+        assert best is not None  # the set without coefficients always satisfies the constraints
         _, (a, b), c = best
         return {"a_": float(a), "b_": float(b), "c_": c}
 
@@ -107,11 +112,3 @@ class BetaCalibration(Calibrator):
 def _columns(logit: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return log p and -log(1 - p), (n_rows, 2)."""
     return np.column_stack([log_sigmoid(logit), -log_sigmoid(-logit)])
-
-
-def _second_share(targets: Targets) -> NDArray[np.float64]:
-    """Return the second class's share of each row's target."""
-    if targets.labels is not None:
-        return targets.labels.astype(np.float64)
-    assert targets.proba is not None
-    return targets.proba[:, 1] / targets.proba.sum(axis=1, dtype=np.float64)

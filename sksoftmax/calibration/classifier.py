@@ -38,10 +38,11 @@ from ._logits import RESPONSE_METHODS, fitted_classes, one_column
 from ._routing import request_weights, route_fit
 
 CERTAIN = 1e10
+"""Magnitude of the finite logits that replace infinite ones in ``decision_function``."""
 
 
 class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    r"""A classifier whose logits are calibrated on rows that it was not fitted on.
+    r"""A classifier whose logits are calibrated on rows that it was not fitted to.
 
     .. math:: p(y \mid x) = \mathrm{softmax}(g(z(x)))_y
 
@@ -59,45 +60,46 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         A name in ``sksoftmax.calibration.CALIBRATORS`` or an object, which is cloned. Parameters are searched as
         ``calibrator__…``; setting one where there is a name puts the object in its place.
     cv : int, splitter, iterable or "prefit", default=5
-        How rows are split into those that classifiers are fitted on and those that calibrate, as for
-        :func:`sklearn.model_selection.check_cv`: stratified folds for a number. Rows that are tested more than once count as
-        often. "prefit": the classifier is fitted already, all rows calibrate; they must not be those of its fit.
+        Splits into rows that classifiers are fitted to and rows that calibrators are fitted to, as for
+        :func:`sklearn.model_selection.check_cv`: stratified folds for a number. Rows in several test sets count as often.
+        "prefit": the classifier is fitted, and the calibrator is fitted to all rows, which must not be those of its fit.
     ensemble : bool or "auto", default="auto"
         ``True``: every fold's classifier is kept with a calibrator of its own, fitted on the fold's test rows;
         probabilities are averaged. ``False``: one calibrator is fitted on the test rows of all folds, and one classifier on
         all rows. "auto": ``False`` for a FrozenEstimator, else ``True``, as in scikit-learn. Without meaning for
         ``cv="prefit"``, which has one of each.
     response_method : {"auto", "decision_function", "predict_log_proba", "predict_proba"}, default="auto"
-        Which of the classifier's methods gives the logits; "auto" takes the first of these that it has. Decision values and
+        The classifier's method that logits are read from; "auto" is the first of these that it has. Decision values and
         log-probabilities are used as they are; of probabilities the logarithm is taken. Not inferred from values. Probabilities
         of zero, as of forests and neighbours, are replaced by a third of the least positive one of the calibration rows.
     n_jobs : int, default=None
-        Folds fitted at a time, as joblib has it.
+        Number of folds fitted in parallel by joblib.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; with ``cv="prefit"`` the classifier's, of which the calibration rows may lack some.
+        The labels, sorted; with ``cv="prefit"`` the classifier's, not all of which must occur in y.
     estimator_ : classifier
-        Fitted on all rows. Not there for an ensemble.
+        The classifier fitted to all rows; undefined for an ensemble.
     calibrator_ : Calibrator
-        Fitted, with its own attributes. Not there for an ensemble.
+        The fitted calibrator; undefined for an ensemble.
     calibrated_classifiers_ : list of CalibratedModel
         The pairs ``estimator``, ``calibrator``: one a fold for an ensemble, else one.
     cross_entropy_before_, cross_entropy_after_ : float
         Mean cross-entropy of the calibration rows in nats, smaller is better: of the softmax of the logits, and calibrated.
         The classifiers were not fitted on these rows, but the calibrators were: optimistic for those with many parameters.
     n_features_in_ : int
-        Only if the classifier has it.
+        Defined if the classifier's is.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Only if the classifier has it.
+        Defined if the classifier's is.
 
     Raises
     ------
     ValueError
-        When fitted to bad input, to folds that cannot calibrate, or with a calibrator that wants probabilities.
+        ``fit`` with bad input, a fold no test row of which is of a class in its training rows, or a calibrator of
+        probabilities.
     AttributeError
-        When the classifier lacks the method.
+        ``fit`` with a classifier without the method.
 
     See Also
     --------
@@ -107,7 +109,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     References
     ----------
     Guo, Pleiss, Sun & Weinberger (2017), "On Calibration of Modern Neural Networks".
-    Platt (1999), "Probabilistic Outputs for Support Vector Machines", for logits of rows left out.
+    Platt (1999), "Probabilistic Outputs for Support Vector Machines", for out-of-fold logits.
 
     Examples
     --------
@@ -153,22 +155,22 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     # -- fitting -------------------------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=False)  # the classifier's parameters have not been looked at yet
+    @_fit_context(prefer_skip_nested_validation=False)  # the classifier validates its own parameters
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **fit_params: Any) -> CalibratedClassifier:
         """Fit the classifier and the calibrator.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame, list}
-            What the classifier takes, a row a sample.
+            Rows as the classifier takes them.
         y : array-like of shape (n_samples,)
             Labels of any kind.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative. Weights the calibration, and the classifier if its ``fit`` takes weights (metadata routing off) or
             if it requests them (routing on).
         **fit_params : dict
-            Passed to the classifier's ``fit``; with metadata routing on, to who requests them. Those of as many entries
-            as X are split like it.
+            Passed to the classifier's ``fit``; with metadata routing on, to those that request them. Parameters with an entry
+            for each row are split like X.
 
         Returns
         -------
@@ -210,7 +212,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _cross_validated(
         self, estimator: Any, X: Any, y: NDArray, classes: NDArray, routed: Any, weight: NDArray | None
     ) -> list[Fold]:
-        """Return what calibrators are fitted to, with these weights: a fold each, or all folds' test rows as one."""
+        """Return the folds to which calibrators are fitted: every fold for an ensemble, else all folds' test rows as one."""
         splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split))
         params = routed.estimator.fit
         folds = fit_folds(estimator, X, y, splits, params, self.response_method, self.n_jobs, weight)
@@ -234,7 +236,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             if known is not None:
                 setattr(self, name, known)
 
-    # -- what the parameters stand for ---------------------------------------------------------------------------
+    # -- meaning of the parameters -------------------------------------------------------------------------------
 
     def _estimator(self) -> Any:
         if self.estimator is not None:
@@ -247,7 +249,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self.calibrator
 
     def _is_prefit(self, estimator: Any) -> bool:
-        """Return whether the classifier is calibrated as it is."""
+        """Return whether the classifier is calibrated without being fitted."""
         if isinstance(self.cv, str):  # "prefit"
             return True
         return isinstance(estimator, FrozenEstimator) and not self._is_ensemble(estimator)
@@ -258,7 +260,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return not isinstance(estimator, FrozenEstimator) if self.ensemble == "auto" else bool(self.ensemble)
 
     def set_params(self, **params: Any) -> CalibratedClassifier:
-        """Set parameters by name; where the calibrator is a name, ``calibrator__…`` puts the object in its place.
+        """Set parameters by name; ``calibrator__…`` replaces a calibrator's name by an object with this parameter.
 
         Returns
         -------
@@ -267,7 +269,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            There is no such parameter; the message says where the thing is set.
+            There is no such parameter; the message says what to set instead.
         """
         refuse_unknown(self, params)
         return super().set_params(**{**params, **objects_for_names(self, params, {"calibrator": CALIBRATORS})})
@@ -275,7 +277,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     # -- metadata ------------------------------------------------------------------------------------------------
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return who gets which metadata: the classifier's and the calibrator's ``fit``, and ``cv``'s ``split``.
+        """Return the routing of metadata to the classifier's and the calibrator's ``fit`` and the splitter's ``split``.
 
         Returns
         -------
@@ -294,13 +296,13 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame, list}
-            What the classifier takes.
+            Rows as the classifier takes them.
 
         Returns
         -------
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes the logit of ``classes_[1]`` minus that of ``classes_[0]``. A row's values do not depend on others.
-            Finite, as scikit-learn's scorers want them: where a probability is 0, as of a class that a fold lacks, ±1e10.
+            Finite, as scikit-learn's scorers require: ±1e10 where a probability is 0 or 1.
         """
         check_is_fitted(self)
         check_indices(X)
@@ -316,7 +318,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame, list}
-            What the classifier takes.
+            Rows as the classifier takes them.
 
         Returns
         -------
@@ -338,7 +340,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame, list}
-            What the classifier takes.
+            Rows as the classifier takes them.
 
         Returns
         -------
@@ -355,7 +357,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame, list}
-            What the classifier takes.
+            Rows as the classifier takes them.
 
         Returns
         -------
@@ -370,7 +372,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame, list}
-            What the classifier takes.
+            Rows as the classifier takes them.
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), default=None
 

@@ -105,16 +105,16 @@ class EnsembleTemperatureScaling(Calibrator):
             scaled = divide_logits(mix_uniform(given, self.input_mixing_), self.temperature_)
             kernels.log_softmax(given, len(given))
             kernels.log_softmax(scaled, len(scaled))
-            equal = log_mixture[2] - np.log(given.shape[1])
+            uniform = log_mixture[2] - np.log(given.shape[1])
             mixed = np.logaddexp(log_mixture[0] + scaled, log_mixture[1] + given)
-            out[start : start + BLOCK_ROWS] = np.logaddexp(mixed, equal)
+            out[start : start + BLOCK_ROWS] = np.logaddexp(mixed, uniform)
         return out
 
 
 def _target_proba(logits: NDArray, targets: Targets, optimum: Optimum) -> tuple[NDArray, NDArray]:
-    """Return probabilities of targets by the three members, (n_targets, 3), and the targets' weights.
+    """Return the targets' probabilities by the three members, (n_targets, 3), and the targets' weights.
 
-    A row of class probabilities has as many targets as positive numbers.
+    A row of class probabilities has a target for each positive one.
     """
     proba, weights = [], []
     for start in range(0, len(logits), BLOCK_ROWS):
@@ -133,8 +133,8 @@ def _target_proba(logits: NDArray, targets: Targets, optimum: Optimum) -> tuple[
         scaled = divide_logits(mix_uniform(given, optimum.mixing), optimum.temperature)
         kernels.softmax(given, len(given))
         kernels.softmax(scaled, len(scaled))
-        equal = np.full(len(rows), 1 / given.shape[1])
-        proba.append(np.column_stack([scaled[rows, classes], given[rows, classes], equal]))
+        uniform = np.full(len(rows), 1 / given.shape[1])
+        proba.append(np.column_stack([scaled[rows, classes], given[rows, classes], uniform]))
         weights.append(weight[rows] * share)
     return np.concatenate(proba), np.concatenate(weights)
 
@@ -142,9 +142,17 @@ def _target_proba(logits: NDArray, targets: Targets, optimum: Optimum) -> tuple[
 def _fit_mixture(proba: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Return the mixture weights that minimise the mean cross-entropy, and the minimum.
 
-    Newton's method (sequential quadratic programming): the quadratic model is minimised exactly over the simplex, then a
-    backtracking line search with the Armijo condition.
+    Parameters
+    ----------
+    proba : ndarray of shape (n_targets, n_members)
+        Probabilities of the targets by each member.
+    weight : ndarray of shape (n_targets,)
+        Summing to one.
     """
+    # Sequential quadratic programming. With P = proba, v = weight and R = P / (P m) the loss -Σ_i v_i log(P m)_i is convex in
+    # the mixture m, with the gradient -R' v and the Hessian R' diag(v) R. Each quadratic model is minimised exactly over the
+    # simplex, which has few faces; a backtracking line search with the Armijo condition makes the method converge from any
+    # start.
     n_members = proba.shape[1]
     mixture = np.full(n_members, 1 / n_members)
     loss = -float(weight @ np.log(proba @ mixture))
@@ -173,8 +181,8 @@ def _fit_mixture(proba: NDArray[np.float64], weight: NDArray[np.float64]) -> tup
 def _simplex_minimum(hessian: NDArray[np.float64], linear: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the minimiser of x @ hessian @ x / 2 + linear @ x over the simplex.
 
-    For each face the equality-constrained minimum is solved for by its Lagrange conditions; of those inside the simplex the
-    least is the minimum.
+    For each face the minimum under the equality constraint is found from its Lagrange conditions; the least of those inside the
+    simplex is the minimum.
     """
     n = len(linear)
     best, least = np.full(n, 1 / n), float("inf")

@@ -1,4 +1,4 @@
-"""Calibration of one class against the rest, for every class, divided by the sum: Platt's sigmoid and isotonic regression.
+"""One-vs-rest calibration: a map for each class against the rest, normalised; Platt's sigmoid and isotonic regression.
 
 What lives here: both, and the logit of one class against the rest. What doesn't: maps of all logits together.
 """
@@ -16,10 +16,10 @@ from ..losses import Targets
 from ._base import Calibrator
 from ._likelihood import fit_temperature
 from ._mixing import mix_uniform
-from ._sigmoid import difference, finite_line, fit_sigmoid, log_sigmoid
+from ._sigmoid import class_shares, difference, finite_line, fit_sigmoid, log_sigmoid
 
 MIXING_MIN_LOGIT = 7.0
-"""If all logits are smaller than this, no margin is so low that uniform probabilities would be mixed in."""
+"""If no logit is larger in magnitude, all margins are above log(MIXING / K) of ``_likelihood``: nothing is mixed in."""
 
 
 class PlattScaling(Calibrator):
@@ -77,7 +77,7 @@ class PlattScaling(Calibrator):
         mixing = 0.0
         if np.abs(logits).max(where=np.isfinite(logits), initial=0) > MIXING_MIN_LOGIT:
             mixing = fit_temperature(logits, targets, total_weight).mixing
-        scores, shares = _scores(mix_uniform(logits, mixing)), _shares(targets)
+        scores, shares = _scores(mix_uniform(logits, mixing)), class_shares(targets)
         fits = [_fit_platt(scores[:, k], share, targets.weight, total_weight) for k, share in enumerate(shares)]
         coef, intercept = np.array(fits).T
         return {"coef_": coef, "intercept_": intercept, "input_mixing_": mixing}
@@ -96,10 +96,10 @@ class IsotonicCalibration(Calibrator):
     .. math:: p_k = \frac{n}{n + 1} \frac{f_k(\mathrm{softmax}(z)_k)}{\sum_j f_j(\mathrm{softmax}(z)_j)}
         + \frac{1}{n + 1} \frac{1}{K}, \qquad f_k \text{ non-decreasing}
 
-    with scikit-learn's :class:`~sklearn.isotonic.IsotonicRegression` underneath, which is constant beyond the probabilities
-    seen. Two classes take one regression. Needs some thousand rows. Isotonic regression alone gives probability zero to a class
-    that was never right below some number, and an infinite cross-entropy when it is: as if one row's weight more were spread
-    evenly over the classes, equal probabilities are mixed in. A row where all are zero gets equal probabilities.
+    with the :math:`f_k` of :class:`~sklearn.isotonic.IsotonicRegression`, constant beyond the probabilities of the fit. Two
+    classes take one regression. Needs some thousand rows. Isotonic regression alone predicts probability zero where no row of
+    the fit with as low a probability was of the class: the cross-entropy of a new row is then infinite. So the uniform
+    distribution is mixed in with the weight of one more row. Where all :math:`f_k` are zero the probabilities are uniform.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class IsotonicCalibration(Calibrator):
         columns = range(1, 2) if proba.shape[1] == 2 else range(proba.shape[1])
         regressors = [
             IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(proba[:, k], share[counts], weight)
-            for k, share in zip(columns, _shares(targets), strict=True)
+            for k, share in zip(columns, class_shares(targets), strict=True)
         ]
         return {"regressors_": regressors, "mixing_": 1 / (total_weight + 1)}
 
@@ -169,6 +169,10 @@ def _scores(logits: NDArray) -> NDArray[np.float64]:
 
     ±inf where a class, or all others, have probability zero.
     """
+    # s_k = log(p_k / (1 - p_k)) = z_k - log Σ_{j ≠ k} e^{z_j}. Near p_k = 1 the difference 1 - p_k has no digits left, so that
+    # the sum is taken without class k. For the largest class it is taken relative to the second largest logit. For any other
+    # class it contains the largest term: it is log1p(Σ_{j ≠ k, largest} e^{d_j}) above the largest logit, with the margins d_j
+    # = z_j - max z.
     z = logits.astype(np.float64)
     if z.shape[1] == 2:
         return difference(z[:, 1:], z[:, :1])
@@ -178,7 +182,6 @@ def _scores(logits: NDArray) -> NDArray[np.float64]:
     second = z.max(axis=1)
     with np.errstate(invalid="ignore", over="ignore"):  # -inf less -inf, where there is no second
         rest = np.where(second > -np.inf, second + np.log(np.exp(z - second[:, None]).sum(axis=1)), -np.inf)
-    # The rest of a class that is not the largest: the largest, and all others without that class.
     margins = difference(z, largest[:, None])
     total = np.exp(margins)
     total = np.log1p(np.maximum(total.sum(axis=1, keepdims=True) - total, 0.0))
@@ -188,28 +191,21 @@ def _scores(logits: NDArray) -> NDArray[np.float64]:
 
 
 def _proba(logits: NDArray) -> NDArray[np.float64]:
+    """Return the softmax in float64, as a new array."""
     proba = logits.astype(np.float64)
     kernels.softmax(proba, len(proba))
     return proba
 
 
-def _shares(targets: Targets) -> list[NDArray[np.float64]]:
-    """Return each class's share of the rows' targets; for two classes that of the second alone."""
-    classes = range(1, 2) if targets.n_classes == 2 else range(targets.n_classes)
-    if targets.labels is not None:
-        return [(targets.labels == k).astype(np.float64) for k in classes]
-    assert targets.proba is not None
-    total = targets.proba.sum(axis=1, dtype=np.float64)
-    return [targets.proba[:, k] / total for k in classes]
-
-
 def _fit_platt(
     score: NDArray[np.float64], share: NDArray[np.float64], weight: NDArray[np.float64], total_weight: float
 ) -> tuple[float, float]:
-    """Return slope and intercept of one class's sigmoid."""
+    """Return slope and intercept of one class's sigmoid, fitted to Platt's targets."""
+    # After N rows whose labels are all correct, the posterior mean of the probability of a correct label is (N + 1) / (N + 2)
+    # under a uniform prior (Platt 1999): the target of the class's own rows; for the others 1 - (N + 1) / (N + 2).
     n_own = total_weight * float(weight @ share)
     own, other = (n_own + 1) / (n_own + 2), 1 / (total_weight - n_own + 2)
-    # An infinite score stays infinite under every sigmoid.
+    # An infinite score is a probability of 0 or 1 under every sigmoid: it does not depend on the coefficients.
     counts = np.isfinite(score) & (weight > 0)
     if not counts.any():
         return 1.0, 0.0
@@ -219,5 +215,5 @@ def _fit_platt(
 
 
 def _all_classes(line: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return log-sigmoids of the lines of all classes; the softmax of these divides the sigmoids by their sum."""
+    """Return log-sigmoids of all classes: logits whose softmax is the sigmoids divided by their sum."""
     return log_sigmoid(np.hstack([-line, line]) if line.shape[1] == 1 else line)

@@ -1,4 +1,4 @@
-"""Prior correction: undo the effect of class weights on predicted probabilities, in closed form.
+"""Prior correction: removal of the effect of class weights from predicted probabilities, in closed form.
 
 What lives here: ``PriorCorrection``. What doesn't: calibrators that are fitted to outcomes.
 """
@@ -22,15 +22,15 @@ class PriorCorrection(Calibrator):
     .. math:: z_k - \log w_k
 
     A classifier trained with weights :math:`w_k` on the classes (or with rows over- or undersampled by class) estimates
-    :math:`w_k \, p(k \mid x) / \sum_j w_j \, p(j \mid x)`: the weights add :math:`\log w_k` to each logit. Nothing is estimated
-    from the outcomes but class frequencies, so that few rows are enough. Exact for a correctly specified model; in a
+    :math:`w_k \, p(k \mid x) / \sum_j w_j \, p(j \mid x)`: the weights add :math:`\log w_k` to each logit. Only class
+    frequencies are estimated from the outcomes, so that few rows are enough. Exact for a correctly specified model; in a
     misspecified one the weights also change the coefficients, which are not corrected.
 
     Parameters
     ----------
     class_weight : dict or "balanced", default="balanced"
-        That of the classifier. "balanced" means :math:`w_k = n / (K n_k)` with the weight :math:`n_k` of the class in
-        the rows of ``fit``, which must be as frequent as in those that the classifier was fitted to.
+        The classifier's. "balanced" means :math:`w_k = n / (K n_k)` with the weight :math:`n_k` of the class in the rows of
+        ``fit``, whose class frequencies must be those of the rows that the classifier was fitted to.
     input : {"logits", "proba"}, default="logits"
         What the calibrator is given; not inferred from values.
 
@@ -46,7 +46,7 @@ class PriorCorrection(Calibrator):
     Raises
     ------
     ValueError
-        When fitted with a weight that is not positive, or with "balanced" to rows that lack a class.
+        ``fit`` with a weight that is not positive, or with "balanced" on rows without some class.
 
     References
     ----------
@@ -102,5 +102,7 @@ class PriorCorrection(Calibrator):
             raise ValueError(f"class_weight={self.class_weight!r} gives class {lacking!r} no weight: it cannot be taken back.")
         return np.log(weight)
 
+    # Saerens et al. estimate unknown class frequencies by EM, each E-step of which multiplies the probabilities by the ratios
+    # of new to old frequencies and normalises. Here the ratios 1 / w are known: a single such step, and no iteration.
     def _transform(self, logits: NDArray) -> NDArray:
         return (logits - self.log_weight_).astype(logits.dtype)

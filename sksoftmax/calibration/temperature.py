@@ -27,8 +27,8 @@ class TemperatureScaling(Calibrator):
     The order of a row's logits, and so the predicted class, does not change. The problem is convex in :math:`1/T` and solved
     to rounding: the likelihood of the rows of the fit is no less than before, except in the following case.
 
-    Overconfident classifiers: with naive Bayes on dependent columns the true class can have a probability like
-    :math:`e^{-10^9}`, and a few rows determine T alone. If T is above 4 and the true class of some row has less than
+    Overconfident classifiers: under naive Bayes with dependent columns the true class can have a probability like
+    :math:`e^{-10^9}`, and a few rows determine T. If T is above 4 and the true class of some row has less than
     :math:`10^{-6} / K` of the row's largest probability, or if logits are on average further than that below their row's
     largest after division by T, a temperature is also fitted to
     :math:`\log((1 - 10^{-6}) \, \mathrm{softmax}(z) + 10^{-6} / K)` in place of z. The fit with the greater likelihood is kept,

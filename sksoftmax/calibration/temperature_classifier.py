@@ -15,7 +15,7 @@ from .classifier import CalibratedClassifier
 
 
 class TemperatureScalingCalibrator(CalibratedClassifier):
-    r"""A classifier with temperature scaling: its logits are divided by one number, fitted on rows left out.
+    r"""A classifier whose logits are divided by one number, fitted to rows that the classifier was not fitted to.
 
     .. math:: p(y \mid x) = \mathrm{softmax}(z(x) / T)_y
 

@@ -103,7 +103,7 @@ class Metric:
     range : tuple of float
         The least and the greatest possible value.
     needs : {"proba", "logits", "scores", "labels"}
-        The predictions that it is most exactly computed from: probabilities; logits, or scores of which only the order
+        The predictions from which it is computed most accurately: probabilities; logits, or scores of which only the order
         counts, both with ``from_logits=True``; or decided labels.
     """
 
@@ -137,4 +137,4 @@ METRICS: dict[str, Metric] = {
         Metric(aurc_loss, False, "", (0, 1), "proba"),
     ]
 }
-"""Every metric by name; tests and scorers are made from the rows."""
+"""Every metric by name, from which scorers are made."""

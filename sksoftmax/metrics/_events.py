@@ -1,7 +1,7 @@
-"""Binary events with predicted probabilities and outcomes, of which calibration errors are computed.
+"""Binary events with predicted probabilities and outcomes, the input of calibration errors.
 
-What lives here: predictions of K classes as one event a row (the predicted class is correct) or K (one for each class), and
-labels drawn from the probabilities. What doesn't: calibration errors.
+What lives here: predictions of K classes as one event a row (the predicted class is correct) or K events (one for each class),
+and labels drawn from the probabilities. What doesn't: calibration errors.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def make_events(
     proba : ndarray of shape (n_rows, n_classes)
     weight : ndarray of shape (n_rows,)
     labels, target : ndarray or None
-        One of the two.
+        Class indices, or rows of class probabilities: one of the two.
 
     Raises
     ------

@@ -83,7 +83,7 @@ class Predictions:
 
 
 def mean_share(weight: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
-    """Return the weighted mean of numbers in [0, 1], clipped to 1 against rounding errors of the weights' sum."""
+    """Return the weighted mean of numbers in [0, 1]; clipped to 1, which rounding of the weights' sum may exceed."""
     return min(float(weight @ shares), 1.0)
 
 
@@ -115,11 +115,10 @@ def check_predictions(
     y_true : array-like of shape (n_rows,) or (n_rows, n_classes)
         Labels of any kind, or rows of class probabilities in the order of the columns of ``y_proba``.
     y_proba : array-like of shape (n_rows, n_classes) or (n_rows,)
-        Rows of class probabilities. One-dimensional for two classes: the probability (or logit against zero) of the
-        second class, which is the greater one unless ``labels`` says otherwise.
+        Rows of class probabilities. One-dimensional for two classes: the probability (or the logit against zero) of the second
+        class, which is the greater label unless ``labels`` are given.
     labels : array-like of shape (n_classes,), default=None
-        The label of each column, in the columns' order. Needed if some class does not occur in ``y_true``; without it the
-        columns stand for the sorted labels.
+        The label of each column. Needed if some class does not occur in ``y_true``; by default the sorted labels.
     sample_weight : array-like of shape (n_rows,), default=None
         Non-negative weights.
     from_logits : bool, default=False
@@ -132,8 +131,8 @@ def check_predictions(
     Raises
     ------
     ValueError
-        Rows that are no distributions, labels that are not among ``labels``, as many classes as columns they are not,
-        lengths that differ, NaN; the message names the parameter and the first bad row.
+        Rows that are no distributions, labels that are not among ``labels``, another number of classes than columns, lengths
+        that differ, NaN; the message names the parameter and the first bad row.
 
     Examples
     --------
@@ -160,7 +159,7 @@ def check_predictions(
 
 
 def check_rows(proba: ArrayLike, name: str) -> NDArray:
-    """Return what ``check_proba`` returns, in one pass if the rows are valid."""
+    """Return ``check_proba(proba, name)``, in one pass if the rows are valid."""
     rows = np.asarray(proba)
     floats = rows.dtype == np.float32 or rows.dtype == np.float64
     if floats and rows.ndim == 2 and rows.size and rows.flags.c_contiguous:
@@ -172,7 +171,10 @@ def check_rows(proba: ArrayLike, name: str) -> NDArray:
 
 
 def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArray:
-    """Return (n_rows, n_classes) probabilities or logits, checked; one column is the second of two unless it is alone."""
+    """Return validated probabilities or logits, (n_rows, n_classes).
+
+    A single column is the second of two classes; with ``alone`` it is the only class.
+    """
     given = as_floats(y_proba, "y_proba")
     if given.ndim not in (1, 2):
         raise ValueError(f"y_proba must be numbers, a column a class; got shape {given.shape}.")

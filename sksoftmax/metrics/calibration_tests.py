@@ -22,7 +22,7 @@ _PREPARED: dict[Callable[..., float], Any] = {
     expected_calibration_error: BinnedError,
     smooth_calibration_error: SmoothError,
 }
-"""Errors with a class that computes once what depends on the probabilities alone."""
+"""Classes of errors that compute sums over the probabilities once for all resampled labels."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def calibration_test(
 
     .. math:: \mathrm{pvalue} = \frac{1 + \#\{b : E_b \ge E\}}{1 + B}
 
-    Conditional on the predictions the test is exact for any number of rows and of draws.
+    Conditional on the predictions the test is exact for any number of rows and draws: under the null hypothesis the labels and
+    the draws are exchangeable.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def calibration_test(
     >>> proba = rng.dirichlet(np.ones(5), size=500)
     >>> y = np.array([rng.choice(5, p=p) for p in proba])
     >>> calibrated = calibration_test(y, proba, random_state=0)
-    >>> calibrated.expected > 0.03, calibrated.pvalue > 0.1           # far from zero, though calibrated
+    >>> calibrated.expected > 0.03, calibrated.pvalue > 0.1           # a positive error is expected under calibration
     (True, True)
     >>> overconfident = proba**2 / np.sum(proba**2, axis=1, keepdims=True)
     >>> calibration_test(y, overconfident, random_state=0).pvalue
@@ -137,7 +138,7 @@ def calibration_test(
     statistic = float(error_of(events))
     rng, draw = make_generator(random_state), events.sampler()
     resampled = np.array([error_of(events.with_labels(draw(rng))) for _ in range(n_resamples)])
-    # Equal errors may differ by rounding where sums are in another order.
+    # Equal errors may differ by rounding if sums are in another order.
     at_least = np.sum(resampled >= statistic - 1e-12)
     return CalibrationTestResult(statistic, float(resampled.mean()), float((1 + at_least) / (1 + n_resamples)), resampled)
 

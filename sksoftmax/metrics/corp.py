@@ -45,7 +45,7 @@ class CorpDecomposition:
     by_class: dict[Any, CorpDecomposition] = field(default_factory=dict)
 
 
-# Mean score of the probabilities p of an event that occurs with frequency t in each row.
+# Mean score of the probabilities p of an event whose target in each row is t: 0 or 1, or a probability.
 _SCORES: dict[str, Callable[[Vector, Vector, Vector], float]] = {
     "brier_score_loss": lambda p, t, weight: float(weight @ (t * (1 - p) ** 2 + (1 - t) * p**2)),
     "cross_entropy_loss": lambda p, t, weight: -float(weight @ (xlogy(t, p) + xlog1py(1 - t, -p))),
@@ -67,8 +67,8 @@ def decompose_score_corp(
         + \underbrace{\bar S(\bar t)}_{\text{uncertainty}}
 
     with :math:`\bar S` the weighted mean score of an event, :math:`\hat p` its probabilities after isotonic regression on the
-    rows' outcomes (pool adjacent violators; the same for equal predictions) and :math:`\bar t` its frequency. No part is
-    negative. There are no bins and no parameters. Rows are recalibrated in-sample: with few rows miscalibration and
+    rows' outcomes (pool adjacent violators; the same for equal predictions) and :math:`\bar t` its frequency. All parts are
+    non-negative. There are no bins and no parameters. Rows are recalibrated in-sample: with few rows miscalibration and
     discrimination are both too large, by the same amount. ``decompose_score`` recalibrates out-of-sample.
 
     Two classes are one event, ``labels[1]``. With more, each class against the rest is one event, and the parts are summed.
@@ -125,7 +125,12 @@ def _parts(
     p: Vector, t: Vector, weight: Vector, score: Callable[[Vector, Vector, Vector], float]
 ) -> tuple[float, float, float, float]:
     """Return total, miscalibration, discrimination and uncertainty of one event."""
-    group = np.unique(p, return_inverse=True)[1]  # of equal predictions
+    # Rows of equal predictions form a group, whose frequency is regressed with the group's weight. Pool adjacent violators
+    # finds the non-decreasing function of p with the least squared error, which also minimises every other proper score of a
+    # binary event (Brümmer & du Preez 2013, "The PAV algorithm optimizes binary proper scoring rules"): one regression for both
+    # scores. The identity and the constants are non-decreasing, so that miscalibration and discrimination are non-negative up
+    # to rounding, which is clipped.
+    group = np.unique(p, return_inverse=True)[1]
     group_weight = np.bincount(group, weight)
     frequencies = np.bincount(group, weight * t) / group_weight
     recalibrated = np.clip(isotonic_regression(frequencies, sample_weight=group_weight, y_min=0, y_max=1), 0, 1)[group]

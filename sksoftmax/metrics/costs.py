@@ -26,17 +26,17 @@ def optimal_decisions(proba: ArrayLike, cost: ArrayLike | None = None, *, labels
     proba : array-like of shape (n_rows, n_classes), float32 or float64
         Rows of class probabilities.
     cost : array-like of shape (n_classes, n_decisions), default=None
-        Cost of decision d where class k is true; negative costs are gains. Decisions need not be classes: to abstain, to ask
-        for more information. By default each mistake costs one, so that the most probable class is decided. The rows of a
-        data frame whose index names classes are put in the order of the columns of ``proba``, which must be named then; its
-        columns in the order of ``labels``, if these are given.
+        Cost of decision d where class k is true; negative costs are gains. Decisions need not be classes: they may be to
+        abstain, or to acquire more information. By default each mistake costs one, and the most probable class is decided. If
+        the index of a data frame names classes, its rows are put in the order of the columns of ``proba``, which must be named
+        then; if ``labels`` are given, its columns are put in their order.
     labels : array-like of shape (n_decisions,), default=None
         Names of the decisions.
 
     Returns
     -------
     decisions : ndarray of shape (n_rows,)
-        Indices of columns of ``cost``, or their ``labels``; the first of equally good ones.
+        Indices of columns of ``cost``, or their ``labels``; the first of those with equal expected cost.
 
     Raises
     ------
@@ -48,9 +48,8 @@ def optimal_decisions(proba: ArrayLike, cost: ArrayLike | None = None, *, labels
     ----------
     Elkan (2001), "The Foundations of Cost-Sensitive Learning".
 
-    Examples
-    --------
-    A mistake for a sick patient costs ten times one for a healthy one, and a further test costs half as much as the latter:
+    Examples -------- To send an ill patient home costs ten times as much as to treat a healthy one, and a further test half as
+    much as the latter:
 
     >>> from sksoftmax.metrics import optimal_decisions
     >>> optimal_decisions([[0.99, 0.01], [0.9, 0.1], [0.3, 0.7]], [[0, 1, 0.5], [10, 0, 0.5]], labels=["home", "treat", "test"])
@@ -135,7 +134,10 @@ def _check_cost(cost: Any, n_classes: int, classes: Any, decisions: Any = None) 
 
 
 def _order(names: Any, wanted: Any, length: int, axis: str, what: str) -> NDArray[np.intp]:
-    """Return where each of the wanted names stands among a data frame's; names 0, 1, … that are not wanted are none."""
+    """Return the position of each of the wanted names among a data frame's.
+
+    A data frame's default names 0, 1, … that are not the wanted ones are ignored: the order is then that given.
+    """
     own = np.arange(length).tolist() if names is None else np.asarray(names).tolist()
     asked = own if wanted is None else np.asarray(wanted).tolist()
     unnamed = own == list(range(length))
@@ -152,6 +154,7 @@ def _order(names: Any, wanted: Any, length: int, axis: str, what: str) -> NDArra
 
 
 def _cheapest(proba: NDArray, matrix: NDArray[np.float64] | None) -> NDArray[np.intp]:
+    """Return each row's decision of least expected cost; without a matrix the most probable class."""
     # Not 1 - p: rounding would break ties.
     return most_probable(proba) if matrix is None else (proba @ matrix).argmin(axis=1)
 

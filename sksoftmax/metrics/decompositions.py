@@ -41,7 +41,7 @@ class ScoreDecomposition:
     refinement: float
 
 
-# Each from what ``check_predictions`` returned and log-probabilities in place of probabilities.
+# Functions of validated predictions whose ``proba`` are log-probabilities.
 _SCORES: dict[str, Callable[[Predictions], float]] = {
     "cross_entropy_loss": lambda given: cross_entropy(given, True, 0.0),
     "brier_score_loss": lambda given: brier(replace(given, proba=np.exp(given.proba))) * brier_scale(given, "auto"),
@@ -68,7 +68,8 @@ def decompose_score(
 
     Each row is recalibrated by a map g that was fitted to the other folds, so that overfitting does not reduce the score. Both
     parts depend on the calibrator: a more flexible one may move a larger part of the score to calibration, given enough rows.
-    Zero probabilities are replaced, for g, by a third of the least positive one in its fold, or in their row if that is less.
+    As input of g, zero probabilities are replaced by a third of the least positive one in its fold, or in their row if that is
+    less.
 
     Parameters
     ----------
@@ -77,18 +78,19 @@ def decompose_score(
     score : {"cross_entropy_loss", "brier_score_loss", "spherical_score"}, default="cross_entropy_loss"
         Cross-entropy is in nats; the Brier score is halved for two classes.
     calibrator : str or Calibrator, default="auto"
-        A name in ``sksoftmax.calibration.CALIBRATORS``, or an object, which is cloned and given what ``from_logits`` says.
-        "auto" selects in each fold among temperature, vector and matrix scaling; "temperature" takes a tenth of its time or
-        less, and counts miscalibration of any other form as refinement.
+        A name in ``sksoftmax.calibration.CALIBRATORS``, or an object, which is cloned and gets logits or probabilities as given
+        by ``from_logits``. "auto" selects in each fold among temperature, vector and matrix scaling; "temperature" takes a
+        tenth of its time or less, and attributes miscalibration of any other form to refinement.
     n_splits : int, default=5
+        Number of folds.
     random_state : int or None, default=0
         Seed of the assignment of rows to folds.
 
     Returns
     -------
     decomposition : ScoreDecomposition
-        Of floats ``total``, ``calibration``, ``refinement``. With cross-entropy the first two are infinite where a class of
-        probability 0 came true, as it does with forests.
+        Of floats ``total``, ``calibration``, ``refinement``. With cross-entropy the first two are infinite if a true class has
+        probability 0, as happens with forests.
 
     Raises
     ------
@@ -124,7 +126,7 @@ def decompose_score(
     folds = KFold(n_splits, shuffle=True, random_state=random_state)
     unfitted = CALIBRATORS[calibrator]() if isinstance(calibrator, str) else calibrator
     y = given.labels if given.target is None else given.target
-    # Calibrators count rows: ridges and mixtures of theirs fade with the sum of the weights, which must not be one.
+    # The strengths of calibrators' ridges and mixtures depend on the sum of the weights: it must be that of the given weights.
     with np.errstate(over="ignore", under="ignore"):
         total_weight = given.n_rows if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).sum()
     weight = given.weight * np.clip(total_weight, 1e-100, 1e100)
@@ -139,6 +141,7 @@ def decompose_score(
 
 
 def _log(proba: NDArray) -> NDArray[np.float64]:
+    """Return the logarithms in float64; −inf for zeros."""
     with np.errstate(divide="ignore"):
         return np.log(proba, dtype=np.float64)
 
@@ -189,6 +192,7 @@ def decompose_brier_score(
     y_true, y_proba, labels, sample_weight
         As for ``cross_entropy_loss``.
     n_bins : int, default=10
+        Number of bins of equal width on [0, 1].
 
     Returns
     -------
@@ -224,6 +228,7 @@ def decompose_brier_score(
 
 
 def _parts_of_class(p: NDArray, t: NDArray, weight: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:
+    """Return reliability, resolution, uncertainty and the part within bins of one class, (4,)."""
     bins = np.minimum((p * n_bins).astype(np.int64), n_bins - 1)
     bin_weight = np.bincount(bins, weight, minlength=n_bins)
     divisor = np.maximum(bin_weight, np.finfo(float).tiny)  # empty bins have means of zero and do not count

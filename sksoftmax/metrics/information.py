@@ -128,6 +128,7 @@ def jensen_shannon_divergence(proba: ArrayLike, other: ArrayLike, *, unit: Unit 
 
 
 def _pair(proba: ArrayLike, other: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Return two tables of distributions of one shape and dtype; raise a ValueError if their shapes differ."""
     rows, others = check_rows(proba, "proba"), check_rows(other, "other")
     if rows.shape != others.shape:
         raise ValueError(f"other must be rows of class probabilities of shape {rows.shape}, got {others.shape}.")
@@ -136,6 +137,7 @@ def _pair(proba: ArrayLike, other: ArrayLike) -> tuple[NDArray, NDArray]:
 
 
 def _divergence(rows: NDArray, others: NDArray) -> NDArray[np.float64]:
+    """Return the Kullback–Leibler divergence of each row from that of ``others``, in nats."""
     divergences = np.empty(len(rows))
     kernels.divergences(rows, others, divergences)
     return divergences

@@ -62,23 +62,23 @@ def bootstrap(
     random_state: RandomState = None,
     **options: Any,
 ) -> BootstrapResult:
-    r"""Return a confidence interval of a metric, or of the difference between two models' on the same rows.
+    r"""Return a bootstrap confidence interval of a metric, or of the difference of two models' metrics on the same rows.
 
     Rows are drawn with replacement, as weights: a row drawn c times has c times its weight. The interval's ends are the
-    resampled values' quantiles at :math:`(1 \mp \mathrm{confidence\_level}) / 2`.
+    quantiles of the resampled values at :math:`(1 \mp \mathrm{confidence\_level}) / 2`.
 
     Parameters
     ----------
     metric : callable
-        ``metric(y_true, y_proba, *, labels, sample_weight, **options) -> float``: any of ``sksoftmax.metrics`` or
-        your own.
+        ``metric(y_true, y_proba, *, labels, sample_weight, **options) -> float``: one of ``sksoftmax.metrics``, or any other
+        function with this signature.
     y_true : array-like of shape (n_rows,) or (n_rows, n_classes)
         Labels, or rows of class probabilities.
     y_proba : array-like of shape (n_rows, n_classes), float32 or float64
         Predicted probabilities.
     other : array-like of shape (n_rows, n_classes), default=None
-        Predictions of another model for the same rows: then every value is ``metric(y_proba) - metric(other)`` on the same
-        draw of rows (paired). Errors that both models share cancel, so that the interval is narrower than an unpaired one.
+        Predictions of another model for the same rows: every value is then ``metric(y_proba) - metric(other)`` on the same draw
+        of rows (paired). Errors that both models share cancel: the interval is narrower than an unpaired one.
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns, where y_true may lack some of them.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -86,13 +86,14 @@ def bootstrap(
     confidence_level : float, default=0.95
         In (0, 1).
     n_resamples : int, default=1000
-        How often rows are drawn.
+        Number of draws.
     method : {"percentile", "basic"}, default="percentile"
-        Quantiles of the resampled values, or these reflected at the statistic, which corrects a bias instead of doubling it.
+        Quantiles of the resampled values, or these reflected at the statistic. If resampling biases the metric, the second
+        subtracts the bias, and the first has it twice.
     random_state : int, RandomState instance, numpy.random.Generator or None, default=None
-        Makes the draws repeatable.
+        Seed or generator of the draws.
     **options
-        For the metric, such as ``k=5``.
+        Keyword arguments of the metric, such as ``k=5``.
 
     Returns
     -------
@@ -151,7 +152,7 @@ def bootstrap(
 
 
 def _draw_counts(rng: np.random.Generator, weight: NDArray) -> NDArray[np.int64]:
-    """Return how often each row is drawn; drawn again where only rows of weight zero were."""
+    """Return how often each row is drawn; draws of rows of weight zero only are repeated."""
     n_rows = len(weight)
     while True:
         counts = np.bincount(rng.integers(n_rows, size=n_rows, dtype=np.int32), minlength=n_rows)
@@ -166,13 +167,14 @@ def wilson_interval(n_correct: float, n: float, *, confidence_level: float = 0.9
         \frac{\hat p + z^2 / 2n}{1 + z^2 / n} \pm
         \frac{z}{1 + z^2 / n} \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}
 
-    the proportions not rejected by the normal test at this level. Its coverage is close to the level for any n, it lies within
-    [0, 1], and its length is positive also where all rows are right.
+    The set of proportions that the score test does not reject: z is the quantile of the standard normal distribution at
+    (1 + confidence_level) / 2. Its coverage is close to the level for any n, it is within [0, 1], and its length is positive
+    also if all rows are correct.
 
     Parameters
     ----------
     n_correct : float
-        Number of rows that are right, in [0, n].
+        Number of correct rows, in [0, n].
     n : float
         Number of rows, positive.
     confidence_level : float, default=0.95
@@ -219,7 +221,7 @@ def hoeffding_interval(n_correct: float, n: float, *, confidence_level: float = 
     Parameters
     ----------
     n_correct : float
-        Number of rows that are right, or the sum of numbers in [0, 1]; in [0, n].
+        Number of correct rows, or the sum of numbers in [0, 1]; in [0, n].
     n : float
         Number of rows, positive.
     confidence_level : float, default=0.95
@@ -252,7 +254,7 @@ def hoeffding_interval(n_correct: float, n: float, *, confidence_level: float = 
 
 
 def _check_counts(n_correct: float, n: float, confidence_level: float) -> tuple[float, float]:
-    """Return the share and the number of rows."""
+    """Return the share of correct rows and the number of rows as floats; raise a ValueError that names a bad argument."""
     check_confidence_level(confidence_level)
     if not (isinstance(n, Real) and 0 < n < np.inf):
         raise ValueError(f"n must be a positive number of rows, got {n!r}.")

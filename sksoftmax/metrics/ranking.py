@@ -34,7 +34,7 @@ def top_k_accuracy_score(
     y_true, y_proba, labels, sample_weight
         As for ``cross_entropy_loss``.
     k : int, default=2
-        At least 1. As many as there are classes, or more, give 1.
+        At least 1. The score is 1 for k ≥ n_classes.
     from_logits : bool, default=False
         Whether ``y_proba`` are logits or other finite scores; only their order counts.
 

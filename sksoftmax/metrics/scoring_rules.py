@@ -87,7 +87,7 @@ def cross_entropy_loss(
 
 
 def cross_entropy(given: Predictions, from_logits: bool, floor: float) -> float:
-    """Return the cross-entropy in nats of what ``check_predictions`` has returned."""
+    """Return the cross-entropy of validated predictions, in nats."""
     if not 0 <= floor < 1:
         raise ValueError(f"floor must be in [0, 1), got {floor!r}.")
     losses = _losses_of_logits(given, floor) if from_logits else _losses_of_proba(given, floor)
@@ -95,6 +95,7 @@ def cross_entropy(given: Predictions, from_logits: bool, floor: float) -> float:
 
 
 def _losses_of_proba(given: Predictions, floor: float) -> NDArray[np.float64]:
+    """Return each row's cross-entropy in nats, given probabilities, which are clipped to at least ``floor``."""
     if given.target is None:
         with np.errstate(divide="ignore"):
             return 0.0 - np.log(np.maximum(given.at_target(given.proba), floor))
@@ -104,6 +105,7 @@ def _losses_of_proba(given: Predictions, floor: float) -> NDArray[np.float64]:
 
 
 def _losses_of_logits(given: Predictions, floor: float) -> NDArray[np.float64]:
+    """Return each row's cross-entropy in nats, given logits, whose probabilities are clipped to at least ``floor``."""
     logits, losses = given.proba.copy(), np.zeros(given.n_rows)
     if given.n_classes == 1:
         return losses
@@ -175,7 +177,7 @@ def brier_scale(given: Predictions, scale_by_half: bool | Literal["auto"]) -> fl
 
 
 def brier(given: Predictions) -> float:
-    """Return the Brier score between 0 and 2 of what ``check_predictions`` has returned."""
+    """Return the Brier score of validated predictions, between 0 and 2."""
     proba, distances = given.proba, np.empty(given.n_rows)
     if given.target is None:
         kernels.squared_distances(proba, given.labels, distances)
@@ -226,7 +228,7 @@ def spherical_score(
 
 
 def spherical(given: Predictions) -> float:
-    """Return the spherical score of what ``check_predictions`` has returned."""
+    """Return the spherical score of validated predictions."""
     squares = np.empty(given.n_rows)
     kernels.row_products(given.proba, given.proba, squares)
     return mean_share(given.weight, given.at_target(given.proba) / np.sqrt(squares))

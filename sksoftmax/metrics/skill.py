@@ -1,4 +1,4 @@
-"""Skill scores D²: by what share predictions reduce the loss of the class frequencies.
+"""Skill scores D²: the relative reduction of a loss against that of the class frequencies.
 
 What lives here: D² of cross-entropy, Brier and spherical score. What doesn't: these scores themselves (``scoring_rules``).
 """
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._inputs import Predictions, check_predictions
 from .scoring_rules import brier, cross_entropy, spherical
 
-# A loss below this is a rounding error.
+# Losses up to this count as zero: they are rounding errors.
 _ZERO_LOSS = 1e-12
 
 
@@ -159,6 +159,7 @@ def d2_spherical_score(
 
 
 def _check_prior(given: Predictions, prior: ArrayLike | None) -> NDArray[np.float64]:
+    """Return the prior, by default the class frequencies; raise a ValueError if it is no distribution over the classes."""
     if prior is None:
         return given.class_weight_sums()
     constant = np.asarray(prior, dtype=np.float64)
@@ -168,6 +169,7 @@ def _check_prior(given: Predictions, prior: ArrayLike | None) -> NDArray[np.floa
 
 
 def _skill(loss: float, prior_loss: float) -> float:
+    """Return 1 - loss / prior_loss; for a prior loss of zero 1 if the loss is zero too, else 0."""
     if prior_loss > _ZERO_LOSS:
         return 1 - loss / prior_loss
     return float(loss <= _ZERO_LOSS)

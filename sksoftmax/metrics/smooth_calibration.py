@@ -3,9 +3,12 @@ r"""Calibration error by kernel smoothing, with a bandwidth equal to the error (
 What lives here: ``smooth_calibration_error``, ``smooth_reliability_curve``. What doesn't: errors over bins
 (``calibration_errors``).
 
-How it is computed: a Gaussian reflected at both ends of [0, 1] is the heat kernel of the interval, which the discrete cosine
-transform diagonalises. Residuals are put on a grid, each shared by its two neighbours, and transformed once; a bandwidth then
-costs one product and one transform back.
+The kernel, a Gaussian reflected at both ends of [0, 1], is the heat kernel of the interval with insulated ends:
+
+.. math:: K_\sigma(t, p) = 1 + 2 \sum_{k \ge 1} e^{-\sigma^2 k^2 \pi^2 / 2} \cos(k \pi t) \cos(k \pi p)
+
+The discrete cosine transform (DCT-II) of values at the cells' centres diagonalises it. Residuals are divided linearly between
+the two nearest cells and transformed once; each bandwidth then takes one product and one inverse transform.
 """
 
 from __future__ import annotations
@@ -21,12 +24,14 @@ from ._events import Events, make_events
 from ._inputs import Predictions, check_predictions
 from .calibration_errors import Kind
 
-# Grid of cells of 1/4096, finer than relevant differences of errors.
+# Number of cells of [0, 1]: their width, 1/4096, is less than relevant differences of errors.
 N_CELLS = 4096
 BANDWIDTH_TOLERANCE = 1e-9
-# A narrower kernel would show single rows; where the density is less, the curve is NaN.
+# Least bandwidth of the curve: under a narrower kernel it would follow single rows.
 MIN_CURVE_BANDWIDTH = 0.005
+# The curve is NaN where the density of predictions is less.
 MIN_DENSITY = 1e-4
+# Logarithms of the kernel's eigenvalues, divided by σ².
 _RATES = -0.5 * (np.pi * np.arange(N_CELLS)) ** 2
 
 
@@ -71,7 +76,7 @@ def smooth_calibration_error(
 
     Notes
     -----
-    Positive by chance alone for calibrated predictions: see the table of ``expected_calibration_error``.
+    Positive in expectation for calibrated predictions: see the table of ``expected_calibration_error``.
 
     References
     ----------
@@ -79,7 +84,7 @@ def smooth_calibration_error(
 
     Examples
     --------
-    Every prediction is too low by 0.05, which is the error at any bandwidth:
+    All predictions are too low by 0.05 on average, which is the error at any bandwidth:
 
     >>> from sksoftmax.metrics import smooth_calibration_error
     >>> y_true, y_proba = [1, 1, 1, 0], [[0.3, 0.7]] * 4
@@ -103,7 +108,7 @@ class SmoothReliabilityCurve:
     density : ndarray of shape (n_columns, n_points)
         Smoothed density of the predictions.
     bandwidth : ndarray of shape (n_columns,)
-        Of the kernel: the smooth calibration error of the column, unless given.
+        Bandwidth of the kernel in each column: the column's smooth calibration error, unless given.
     """
 
     proba: NDArray[np.float64]
@@ -134,7 +139,7 @@ def smooth_reliability_curve(
     y_true, y_proba, labels, sample_weight, kind
         As for ``smooth_calibration_error``.
     bandwidth : float, default=None
-        Of the kernel, positive; by default the column's smooth calibration error, but at least 0.005.
+        Bandwidth of the kernel, positive; by default the column's smooth calibration error, but at least 0.005.
 
     Returns
     -------
@@ -171,7 +176,7 @@ def smooth_reliability_curve(
 
 
 class SmoothError:
-    """The error as a function of the outcomes: what depends on probabilities and weights alone is computed once."""
+    """The error as a function of the outcomes; sums over probabilities and weights are computed once."""
 
     def __init__(self, events: Events) -> None:
         self.events = events
@@ -201,6 +206,7 @@ class SmoothError:
         return self._on_grid(np.ones_like(self.events.proba))
 
     def _on_grid(self, values: NDArray) -> NDArray[np.float64]:
+        """Return the weighted sum of values in each cell of each column, (n_columns, N_CELLS)."""
         proba, weight = self.events.proba, self.events.weight
         column = np.zeros(len(proba), dtype=np.int64)
         grids = [_put_on_grid(proba[:, k], column, weight * values[:, k], 1) for k in range(proba.shape[1])]
@@ -210,7 +216,7 @@ class SmoothError:
 def _put_on_grid(proba: NDArray, columns: NDArray, amount: NDArray, n_columns: int) -> NDArray[np.float64]:
     """Return the amounts summed in cells of [0, 1], each divided linearly between the two cells nearest to its probability.
 
-    The centres are (j + 1/2) / N_CELLS; amounts beyond the outermost centres go to these, as the reflection would put them.
+    The centres are (j + 1/2) / N_CELLS; amounts beyond the outermost centres are added to these, as by the reflection.
     """
     position = np.clip(proba.astype(np.float64) * N_CELLS - 0.5, 0, N_CELLS - 1)
     below = np.minimum(position.astype(np.int64), N_CELLS - 2)
@@ -229,7 +235,10 @@ def _smooth(values: NDArray, bandwidth: float) -> NDArray[np.float64]:
 
 
 def _fixed_point(residual: NDArray) -> float:
-    """Return the σ for which smECE_σ = σ: the smoothed residuals' sum of absolute values falls as the bandwidth grows."""
+    """Return the σ for which smECE_σ = σ."""
+    # Smoothing is a convolution with a density: it does not increase the sum of absolute values, and K_σ for a larger σ is K
+    # for a smaller one, smoothed further. So smECE_σ - σ decreases strictly, from at least 0 at σ = 0 to at most 0 at σ = 1,
+    # since |residuals| sum to at most one: the root is unique and bracketed.
     spectrum = dct(residual, norm="ortho")
 
     def excess(bandwidth: float) -> float:
