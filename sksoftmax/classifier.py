@@ -1,88 +1,52 @@
 """The scikit-learn face: ``SoftmaxRegressionClassifier``.
 
-What lives here: the path of a fit (validate, make the objective, solve, warn, keep) and of a prediction (validate, score row
-blocks, turn logits into what was asked). What doesn't: every step's own work, which the lower floors do.
+What lives here: its parameters, and the path of a fit: data, problem, solver, loop, fitted attributes. What doesn't: every
+step's own work, which the lower floors do, and predictions (``_estimator.prediction``).
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._estimator.availability import available_if
+from ._estimator.availability import available_if, check_learns_from_parts
 from ._estimator.constraints import NameOrObject, SortedStrOptions
+from ._estimator.fitted import restore_on_error, set_fitted_attributes
+from ._estimator.prediction import LinearPrediction
 from ._estimator.unknown_parameters import explain_unknown, refuse_unknown
 from ._params import objects_for_names
+from ._sklearn import CallbackSupportMixin, Interval, _fit_context
 from .data.arrays import as_numpy
-from .data.columns import check_columns, check_magnitude
-from .data.dataset import InMemoryDataset, as_rows
-from .data.rotated_rows import RotatedRows
-from .data.rows import Rows, score_rows
-from .data.sparse_indices import check_indices
-from .data.targets import (
-    check_known_labels,
-    check_labels,
-    check_proba_targets,
-    check_sample_weight,
-    compute_class_weights,
-    is_proba,
-    make_targets,
-)
+from .data.examples import read_examples, read_part
 from .data.threads import run_fit
-from .data.weights import check_weight, scale_weight
-from .fitting.callbacks import CallbackSupportMixin, FitProgress
-from .fitting.loop import FitLoop
+from .fitting.callbacks import FitProgress
+from .fitting.loop import FitLoop, Outcome
 from .fitting.partial_fit import PartialFitState
-from .fitting.validation import Sample, ValidationSet, check_validation_data
-from .losses import LOSSES, BoundLoss, Loss, Targets
-from .objectives.cosine import CosineObjective
+from .fitting.problem import Problem, penalty_strength
+from .fitting.validation import ValidationSet, read_validation_examples, split_examples
+from .losses import LOSSES, Loss
 from .objectives.linear import LinearObjective
 from .penalties import PENALTIES
-from .solvers import SOLVERS, STOCHASTIC_SOLVERS, Solution, Solver, StoppingRule, choose_solver, solver_class
+from .solvers import (
+    SOLVERS,
+    Solver,
+    Status,
+    StoppingRule,
+    choose_solver,
+    solver_class,
+)
 from .solvers._requirements import refuse_no_tol
 
-# The weakest penalty, against the mean loss, that counts; its inverse is the strongest that there is.
-NO_PENALTY = 1e-100
-# Of a part of the data; the inverse is the most of all of them together.
-LEAST_WEIGHT = 1e-300
 
-
-def _check_proba(estimator: SoftmaxRegressionClassifier) -> None:
-    """Raise an AttributeError that says why the estimator's loss has no probabilities."""
-    loss = getattr(estimator, "loss_", estimator.loss)
-    (LOSSES.get(loss, Loss) if isinstance(loss, str) else loss).require_proba()
-
-
-def _check_learns_from_parts(estimator: SoftmaxRegressionClassifier) -> None:
-    """Raise an AttributeError that names the stochastic solvers if the solver is none of them."""
-    solver = estimator.solver
-    if solver_class(solver).has_partial_fit:
-        return
-    names = ", ".join(map(repr, sorted(STOCHASTIC_SOLVERS)))
-    raise AttributeError(
-        f"{type(estimator).__name__} has partial_fit with a solver that learns from minibatches: set solver to one of {names}, "
-        f"or to an object, as sksoftmax.solvers.SGD(learning_rate=0.1); got solver={solver!r}."
-    )
-
-
-class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, SparseCoefMixin, BaseEstimator):
+class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEstimator):
     r"""Softmax regression (multinomial logistic regression) with an L2 penalty.
 
     .. math:: \min_{W, b} \; C \sum_i w_i \, \ell(y_i, W x_i + b) + \tfrac{1}{2} \lVert W \rVert_2^2
@@ -306,7 +270,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         KeyboardInterrupt
             The fit was interrupted; its note says which iteration was kept.
         """
-        with _restore_on_error(self):
+        with restore_on_error(self):
             own = as_numpy(X=X, y=y, sample_weight=sample_weight)
             return self._fit(*own, *as_numpy(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val))
 
@@ -314,115 +278,50 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> SoftmaxRegressionClassifier:
         self._check_parameters()
-        classes, sample = self._validate_training_data(X, y, sample_weight)
-        held_out = check_validation_data(self, sample.X, classes, X_val, y_val, sample_weight_val)
-        class_weight = compute_class_weights(classes, sample.weight, self.class_weight, **sample.encoded)
+        examples = read_examples(self, X, y, sample_weight)
+        held_out = read_validation_examples(self, examples, X_val, y_val, sample_weight_val)
+        class_weights = examples.class_weights(self.class_weight)
         if held_out is None and self.early_stopping:
-            sample, held_out = sample.split(classes, self.validation_fraction, self.random_state)
-        targets, total_weight = make_targets(classes, sample.weight, class_weight, **sample.encoded)
-        loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
-        bound = loss.bind(targets)
-        sample = sample._replace(X=loss.prepare(sample.X))
-        rows = as_rows(sample.X)
-        n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
-
+            examples, held_out = split_examples(examples, self.validation_fraction, self.random_state)
+        problem = Problem.of(examples, class_weights, self._loss())
         stop = StoppingRule(self.tol, self.max_iter, self.n_iter_no_change)
+        n_threads = problem.n_threads()
 
-        def solve(
-            pool: ThreadPoolExecutor | None,
-        ) -> tuple[FitProgress, Solver[Any], Solution, bool, KeyboardInterrupt | None]:
-            """Solve and keep; return what is left to tell: the solver, how it ended, whether it is separated, an interrupt."""
-            rotates = RotatedRows.is_worth_it(rows) and solver_class(self.solver).benefits_from_rotation
-            solved_rows = RotatedRows(sample.X) if rotates else rows
-            threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
-            objective = self._objective(
-                solved_rows, targets, bound, total_weight, check_random_state(self.random_state), **threads
-            )
-            solver = self._solver(solved_rows, objective)
+        def solve(pool: ThreadPoolExecutor | None) -> tuple[FitProgress, Solver[Any], Outcome]:
+            """Solve and set the fitted attributes; return what is left to report."""
+            objective = self._objective(problem, problem.total_weight, check_random_state(self.random_state), pool, n_threads)
+            solver = self._solver(objective)
             solver.check(objective)
+            validation = None
+            if held_out is not None:
+                validation = ValidationSet.of(held_out, class_weights, problem.loss, pool=pool, n_threads=n_threads)
 
             def attributes(params: NDArray[np.float64]) -> dict[str, Any]:
                 coef, intercept = objective.unpack(params)
-                return {"classes_": classes, "loss_": loss, "coef_": coef, "intercept_": intercept}
+                return {"classes_": examples.classes, "loss_": problem.loss, "coef_": coef, "intercept_": intercept}
 
             progress = FitProgress(
                 self, X, y, sample_weight, max_iter=self.max_iter, verbose=self.verbose, attributes=attributes
             )
-            loop = FitLoop(
-                objective,
-                None if held_out is None else self._validation_set(held_out, classes, class_weight, loss, **threads),
-                progress.on_iteration_end,
-                stop=stop,
-                early_stopping=self.early_stopping,
-            )
-            start = self._start(objective, classes, solver)
-            progress.on_iteration_begin(start)
-            separated, interrupt = False, None
-            try:
-                solution = loop.solve(solver, start)
-                separated = (
-                    self._alpha(total_weight) == 0 and not self.early_stopping and objective.separates_classes(solution.params)
-                )
-            except KeyboardInterrupt as raised:
-                if not loop.history or loop.best is None:
-                    raise
-                interrupt, solution = raised, loop.interrupted()
-            progress.close()
-            self._set_fitted_attributes(
-                attributes(solution.params),
-                solution,
-                converged=solution.converged and not separated,
-                best_iteration=loop.best.n_iter if self.early_stopping and loop.best else None,
-                partial_fit_state=PartialFitState(n_rows=int(np.count_nonzero(targets.weight)), weight=total_weight),
-            )
-            return progress, solver, solution, separated, interrupt
+            loop = FitLoop(objective, validation, progress, stop=stop, early_stopping=self.early_stopping)
+            outcome = loop.run(solver, self._start(objective, examples.classes, solver))
+            state = PartialFitState(n_rows=problem.n_weighted_rows, weight=problem.total_weight)
+            set_fitted_attributes(self, attributes(outcome.solution.params), outcome, state)
+            return progress, solver, outcome
 
-        progress, solver, solution, separated, interrupt = run_fit(n_threads, solve)
-        if interrupt is not None:
-            interrupt.add_note(f"{type(self).__name__} is fitted: {solution.message}.")
-            raise interrupt
-        if separated:
-            self._warn_separated(solution)
-        elif not solution.status.as_intended:
-            warnings.warn(solver.explain(solution, stop), ConvergenceWarning, stacklevel=4)
+        progress, solver, outcome = run_fit(n_threads, solve)
+        solution = outcome.solution
+        if outcome.interrupt is not None:
+            outcome.interrupt.add_note(f"{type(self).__name__} is fitted: {solution.message}.")
+            raise outcome.interrupt
+        if not solution.status.as_intended:
+            is_separable = solution.status is Status.SEPARABLE
+            text = self._explain_separable(solution.gradient_norm) if is_separable else solver.explain(solution, stop)
+            warnings.warn(text, ConvergenceWarning, stacklevel=4)
         progress.on_fit_end()
         return self
 
-    def _check_parameters(self) -> None:
-        """Raise a ValueError for parameters that do not go together."""
-        if self.l1_ratio != 0:
-            raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
-        refuse_no_tol(self.tol, solver_class(self.solver).takes_no_tol, self.solver)
-
-    def _objective(
-        self, rows: Rows, targets: Targets, bound: BoundLoss, total_weight: float, random_state: Any, **threads: Any
-    ) -> LinearObjective:
-        alpha = self._alpha(total_weight)
-        data = InMemoryDataset(rows, targets, **threads)
-        given = {"fit_intercept": self.fit_intercept, "random_state": random_state}
-        if not bound.unit_norm:
-            return LinearObjective(data, bound, PENALTIES["l2"](), alpha, **given)
-        return CosineObjective(data, bound, PENALTIES["l2"](), alpha, **given)
-
-    def _alpha(self, total_weight: float) -> float:
-        """Return the strength of the penalty against the mean loss, 1 / (C · total weight); 0 for none.
-
-        Below ``NO_PENALTY`` it is lost beside the loss, and its inverse, which solvers would step by, is beyond all scales.
-        """
-        if np.isinf(self.C):
-            return 0.0
-        # A sum beyond float64 is infinite: the largest number in its place tells whether there is a penalty at all.
-        total = min(total_weight, float(np.finfo(np.float64).max))
-        with np.errstate(over="ignore", under="ignore", divide="ignore"):
-            alpha = float(1 / (np.float64(self.C) * total))
-        if not alpha <= 1 / NO_PENALTY or (total < total_weight and alpha >= NO_PENALTY):
-            raise ValueError(
-                f"C={self.C!r} times the sum of all weights, {total_weight:.3g}, must be at least {NO_PENALTY:g} and the sum "
-                "finite: beside a stronger penalty the loss is nothing. Multiply C or the weights by a constant."
-            )
-        return alpha if alpha >= NO_PENALTY else 0.0
-
-    @available_if(_check_learns_from_parts)
+    @available_if(check_learns_from_parts)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -457,7 +356,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         AttributeError
             The solver is none of the stochastic ones.
         """
-        with _restore_on_error(self):
+        with restore_on_error(self):
             X, y, classes, sample_weight = as_numpy(X=X, y=y, classes=classes, sample_weight=sample_weight)
             return self._partial_fit(X, y, classes, sample_weight)
 
@@ -471,90 +370,65 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True: a part holds no validation rows.")
         first = not hasattr(self, "coef_")
-        X, classes, encoded = self._validate_part(X, y, classes, first)
-        weight = check_sample_weight(sample_weight, X)
-        class_weight = compute_class_weights(classes, weight, self.class_weight, **encoded)
-        targets, total_weight = make_targets(classes, weight, class_weight, **encoded)
-        loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
-        rows, bound = as_rows(X), loss.bind(targets)
-        n_rows = int(np.count_nonzero(targets.weight))
-        so_far = getattr(self, "_partial_fit_state", PartialFitState()).with_batch(
-            n_rows, total_weight, check_random_state(self.random_state)
+        examples = read_part(self, X, y, classes, sample_weight, known=None if first else self.classes_)
+        problem = Problem.of(examples, examples.class_weights(self.class_weight), self._loss())
+        state = getattr(self, "_partial_fit_state", PartialFitState()).with_batch(
+            problem.n_weighted_rows, problem.total_weight, check_random_state(self.random_state)
         )
-        if not (total_weight >= LEAST_WEIGHT and so_far.weight <= 1 / LEAST_WEIGHT):
-            raise ValueError(
-                f"sample_weight must sum to at least {LEAST_WEIGHT:g} in each part of the data and at most "
-                f"{1 / LEAST_WEIGHT:g} in all of them; got {total_weight:.3g} in this one and {so_far.weight:.3g} in all."
-            )
-        solver: Any = SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
-        n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(bound.n_logits) else 1
+        n_threads = problem.n_threads()
 
-        def learn(pool: ThreadPoolExecutor | None) -> None:
-            threads: dict[str, Any] = {"pool": pool, "n_threads": n_threads}
-            objective = self._objective(rows, targets, bound, so_far.weight, so_far.random_state, **threads)
+        def update(pool: ThreadPoolExecutor | None) -> None:
+            objective = self._objective(problem, state.weight, state.random_state, pool, n_threads)
+            solver: Any = self._solver(objective)
             solver.check(objective)
 
             def start() -> NDArray[np.float64]:
                 return solver.start(objective) if first else objective.pack(self._dense_coef(), self.intercept_)
 
-            # A row counts as much as its weight, whatever the others of its part weigh.
-            loss_scale = (total_weight / n_rows) / (so_far.weight / so_far.n_rows)
-            learnt, solution = so_far.update(objective, solver, start, class_major=rows.class_major, loss_scale=loss_scale)
+            updated, solution = state.update(objective, solver, start, loss_scale=state.loss_scale(problem))
             coef, intercept = objective.unpack(solution.params)
-            attributes = {"classes_": classes, "loss_": loss, "coef_": coef, "intercept_": intercept}
-            self._set_fitted_attributes(attributes, solution, converged=False, best_iteration=None, partial_fit_state=learnt)
+            attributes = {"classes_": examples.classes, "loss_": problem.loss, "coef_": coef, "intercept_": intercept}
+            set_fitted_attributes(self, attributes, Outcome(solution), updated)
 
-        run_fit(n_threads, learn)
+        run_fit(n_threads, update)
         return self
 
-    def _validate_part(self, X: Any, y: Any, classes: Any, first: bool) -> tuple[Any, NDArray, dict[str, NDArray]]:
-        """Return X, the classes and the encoded targets of a part of the data."""
-        checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C", "reset": first}
-        check_indices(X)
-        check_columns(X)
-        soft = y is not None and is_proba(y)
-        known: Any = _Classes(None if first else self.classes_)
-        if soft:
-            X = validate_data(self, X, **checks)
-            own, proba = check_proba_targets(y, X.shape[0])
-            _check_partial_fit_first_call(known, own if classes is None and first else classes)
-            if proba.shape[1] != len(known.classes_):
-                raise ValueError(f"y must have a column for each of the {len(known.classes_)} classes, got {proba.shape[1]}.")
-            encoded = {"proba": proba}
-        else:
-            X, y = validate_data(self, X, y, **checks)
-            _check_partial_fit_first_call(known, classes)
-            encoded = {"labels": check_known_labels(y, known.classes_)}
-        if len(known.classes_) < 2:
-            raise ValueError(f"classes must hold at least two classes, got only one class: {known.classes_.tolist()[0]!r}.")
-        check_magnitude(X, columns=getattr(self, "feature_names_in_", None))
-        return X, known.classes_, encoded
+    def _check_parameters(self) -> None:
+        """Raise a ValueError for parameters that do not go together."""
+        if self.l1_ratio != 0:
+            raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
+        refuse_no_tol(self.tol, solver_class(self.solver).takes_no_tol, self.solver)
 
-    def _validation_set(
-        self, held_out: Sample, classes: NDArray, class_weight: NDArray | None, loss: Loss, **threads: Any
-    ) -> ValidationSet:
-        """Return the held-out rows, their classes weighted as those of the training rows."""
-        try:
-            held_out_targets, _ = make_targets(classes, held_out.weight, class_weight, **held_out.encoded)
-        except ValueError as error:  # all else is checked
-            message = f"sample weights and class_weight={self.class_weight!r} leave no weight on any row of the validation set."
-            raise ValueError(message) from error
-        return ValidationSet(as_rows(loss.prepare(held_out.X)), held_out_targets, loss, **threads)
+    def _loss(self) -> Loss:
+        return LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
 
-    def _validate_training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[NDArray, Sample]:
-        checks: dict = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C"}
-        check_indices(X)
-        check_columns(X)
-        if y is not None and is_proba(y):
-            X = validate_data(self, X, **checks)
-            classes, proba = check_proba_targets(y, X.shape[0])
-            encoded = {"proba": proba}
-        else:
-            X, y = validate_data(self, X, y, **checks)
-            classes, labels = check_labels(y)
-            encoded = {"labels": labels}
-        check_magnitude(X, columns=getattr(self, "feature_names_in_", None))
-        return classes, Sample(X, encoded, check_sample_weight(sample_weight, X))
+    def _objective(
+        self, problem: Problem, total_weight: float, random_state: Any, pool: ThreadPoolExecutor | None, n_threads: int
+    ) -> LinearObjective:
+        return problem.objective(
+            PENALTIES["l2"](),
+            penalty_strength(self.C, total_weight),
+            fit_intercept=self.fit_intercept,
+            random_state=random_state,
+            may_rotate=solver_class(self.solver).benefits_from_rotation,
+            pool=pool,
+            n_threads=n_threads,
+        )
+
+    def _solver(self, objective: LinearObjective) -> Solver[Any]:
+        if isinstance(self.solver, Solver):
+            return self.solver
+        if self.solver == "auto":
+            data = objective.data
+            return choose_solver(
+                data.n_stored,
+                data.n_rows,
+                data.n_features,
+                objective.n_logits,
+                has_hessian=objective.has_hessian,
+                strictly_convex=objective.strictly_convex,
+            )
+        return SOLVERS[self.solver]()
 
     def _start(self, objective: LinearObjective, classes: NDArray, solver: Solver[Any]) -> NDArray[np.float64]:
         coef = getattr(self, "coef_", None) if self.warm_start else None
@@ -566,181 +440,10 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearClassifierMixin, S
             raise ValueError(f"warm_start=True needs the {coef.shape[1]} features of the last fit; got {self.n_features_in_}.")
         return objective.pack(self._dense_coef(), self.intercept_)
 
-    def _solver(self, rows: Rows, objective: LinearObjective) -> Solver[Any]:
-        if isinstance(self.solver, Solver):
-            return self.solver
-        if self.solver == "auto":
-            shape = rows.n_stored, rows.n_rows, rows.n_features, objective.n_logits
-            return choose_solver(*shape, has_hessian=objective.has_hessian, strictly_convex=objective.strictly_convex)
-        return SOLVERS[self.solver]()
-
-    def _set_fitted_attributes(
-        self,
-        attributes: dict[str, Any],
-        solution: Solution,
-        *,
-        converged: bool,
-        best_iteration: int | None,
-        partial_fit_state: PartialFitState,
-    ) -> None:
-        """Set the fitted attributes, all at once: no interrupt can come between two of them."""
-        fitted = {
-            **attributes,
-            "solution_": solution,
-            "converged_": converged,
-            "n_iter_": np.array([solution.n_iter], dtype=np.int32),
-            "best_iteration_": best_iteration,
-            "_partial_fit_state": partial_fit_state,
-        }
-        self.__dict__.update(fitted)
-
-    def _warn_separated(self, solution: Solution) -> None:
-        """Warn that there is no optimum."""
-        warnings.warn(
+    def _explain_separable(self, gradient_norm: float) -> str:
+        """Return the warning of a fit that has no optimum."""
+        return (
             f"The classes are perfectly separable: without a penalty (C={self.C:g}) the loss has no minimum and the "
-            f"coefficients grow without bound; they were left where the gradient norm is {solution.gradient_norm:.3g}. "
-            f"Set a {'finite' if np.isinf(self.C) else 'smaller'} C.",
-            ConvergenceWarning,
-            stacklevel=5,
+            f"coefficients grow without bound; they were left where the gradient norm is {gradient_norm:.3g}. "
+            f"Set a {'finite' if np.isinf(self.C) else 'smaller'} C."
         )
-
-    # -- predicting ----------------------------------------------------------------------------------------------
-
-    def decision_function(self, X: Any) -> NDArray:
-        """Return the logits.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes the one of ``classes_[1]``, against 0 for ``classes_[0]``. The same for a row whatever the others.
-        """
-        logits = self._logits(X)
-        return logits[:, 0] if logits.shape[1] == 1 else logits
-
-    def predict(self, X: Any) -> NDArray:
-        """Return the label decided for each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Of ``classes_``.
-        """
-        (X,) = as_numpy(X=X)
-        return super().predict(X)
-
-    @available_if(_check_proba)
-    def predict_proba(self, X: Any) -> NDArray:
-        """Return class probabilities; not there with a loss that has none.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-            Rows sum to one; columns in the order of ``classes_``.
-        """
-        logits = self._logits(X)
-        return self.loss_.proba(logits)
-
-    @available_if(_check_proba)
-    def predict_log_proba(self, X: Any) -> NDArray:
-        """Return logarithms of class probabilities, in nats, computed from the logits: finite where these are.
-
-        Not there with a loss that has no probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-        """
-        logits = self._logits(X)
-        return self.loss_.log_proba(logits)
-
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Return the accuracy.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels, or rows of class probabilities, whose share on the predicted class counts.
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        accuracy : float
-            Between 0 and 1; greater is better.
-        """
-        X, y, sample_weight = as_numpy(X=X, y=y, sample_weight=sample_weight)
-        if not is_proba(y):
-            predicted = self.predict(X)
-            weight = None if sample_weight is None else scale_weight(check_weight(sample_weight, len(predicted)))[0]
-            return float(accuracy_score(y, predicted, sample_weight=weight))
-        logits = self._logits(X)
-        predicted = logits.argmax(axis=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).astype(int)
-        _, proba = check_proba_targets(y, len(predicted))
-        weight, _ = scale_weight(check_weight(sample_weight, len(predicted)))
-        return float(np.average(proba[np.arange(len(predicted)), predicted], weights=weight))
-
-    def _logits(self, X: Any) -> NDArray:
-        check_is_fitted(self)
-        (X,) = as_numpy(X=X)
-        check_indices(X)
-        check_columns(X)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False)
-        dtype = np.result_type(X.dtype, self.coef_.dtype)
-        rows = as_rows(self.loss_.prepare(X.astype(dtype, copy=False)))
-        coef, intercept = self._kernel_coef(rows), self.intercept_.astype(dtype, copy=False)
-        # Not asked where one thread will do: counting cores runs a program the first time.
-        n_threads = _openmp_effective_n_threads() if rows.is_worth_threads(len(intercept)) else 1
-        return score_rows(rows, coef, intercept, n_threads)
-
-    def _kernel_coef(self, rows: Rows) -> NDArray:
-        """Return coef_ as the kernels of rows take it."""
-        coef = self._dense_coef()
-        return np.ascontiguousarray(coef if rows.class_major else coef.T, dtype=rows.dtype)
-
-    def _dense_coef(self) -> NDArray:
-        return self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
-
-    def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-
-class _Classes:
-    """What scikit-learn's check of ``classes`` reads and writes, so that a call that fails leaves the estimator as it was."""
-
-    def __init__(self, classes: NDArray | None) -> None:
-        if classes is not None:
-            self.classes_ = classes
-
-
-@contextmanager
-def _restore_on_error(estimator: Any) -> Iterator[None]:
-    """Take back what validation notes of X on the estimator if nothing of the fit is kept: the last fit stays whole."""
-    noted = ("n_features_in_", "feature_names_in_")
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        if vars(estimator).get("solution_") is before.get("solution_"):
-            for name in noted:
-                vars(estimator).pop(name, None)
-            vars(estimator).update({name: before[name] for name in noted if name in before})
-        raise

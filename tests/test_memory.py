@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.fixes import parse_version, sp_version
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax import classifier as classifier_module
+from sksoftmax.data import threads as threads_module
 from sksoftmax.data.dataset import in_memory
 from sksoftmax.data.rows import BLOCK_BYTES
 from sksoftmax.losses import CrossEntropy, Targets
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.large
 
 @pytest.fixture(autouse=True)
 def two_threads(monkeypatch):
-    monkeypatch.setattr(classifier_module, "_openmp_effective_n_threads", lambda: N_THREADS)
+    monkeypatch.setattr(threads_module, "_openmp_effective_n_threads", lambda: N_THREADS)
 
 
 def peak(X, y, solver, max_iter=4):
@@ -125,7 +125,7 @@ def test_twice_the_rows_take_no_more_memory(solver, monkeypatch):
 
     On one thread: whether the blocks of two are held at once is a matter of chance.
     """
-    monkeypatch.setattr(classifier_module, "_openmp_effective_n_threads", lambda: 1)
+    monkeypatch.setattr(threads_module, "_openmp_effective_n_threads", lambda: 1)
     X, y = many_classes(16, 2 * N_ROWS)
     half = peak(X[:N_ROWS], y[:N_ROWS], solver, max_iter=1)
     whole = peak(X, y, solver, max_iter=1)

@@ -19,6 +19,8 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
+from sksoftmax.data import threads as threads_module
+from sksoftmax.fitting.callbacks import FitProgress
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.solvers import BATCH_SOLVERS, STOCHASTIC_SOLVERS
 
@@ -49,7 +51,7 @@ def problem():
 @pytest.fixture
 def two_threads(monkeypatch):
     """Let fits in this process take two threads however many cores there are."""
-    monkeypatch.setattr(classifier_module, "_openmp_effective_n_threads", lambda: 2)
+    monkeypatch.setattr(threads_module, "_openmp_effective_n_threads", lambda: 2)
 
 
 def blas_threads():
@@ -84,7 +86,7 @@ def test_blas_stays_at_one_thread_until_the_last_of_overlapping_fits_ends(proble
     """Products of other threads are other bits: a fit would depend on what ran beside it."""
     X, y = problem
     before = blas_threads()
-    report = classifier_module.FitProgress.on_iteration_end
+    report = FitProgress.on_iteration_end
     inside, other_ended, seen = threading.Event(), threading.Event(), []
 
     def watch(self, params, iteration):
@@ -100,7 +102,7 @@ def test_blas_stays_at_one_thread_until_the_last_of_overlapping_fits_ends(proble
         SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2).fit(X, y)
         other_ended.set()
 
-    monkeypatch.setattr(classifier_module.FitProgress, "on_iteration_end", watch)
+    monkeypatch.setattr(FitProgress, "on_iteration_end", watch)
     begun = threading.Thread(target=other)  # the first to limit BLAS, and the first to end
     run_fit = classifier_module.run_fit
     holds = threading.Event()
@@ -195,7 +197,7 @@ def test_a_signal_ends_a_fit_within_an_iteration_and_keeps_what_it_has(problem, 
 
     sender = threading.Thread(target=send)
     with monkeypatch.context() as patched:
-        patched.setattr(classifier_module.FitProgress, "on_iteration_end", watch)
+        patched.setattr(FitProgress, "on_iteration_end", watch)
         sender.start()
         with pytest.raises(KeyboardInterrupt) as raised:
             clf.fit(X, y)
@@ -250,7 +252,7 @@ def interrupt_at(n_iter, patched):
             raise KeyboardInterrupt
         return False
 
-    patched.setattr(classifier_module.FitProgress, "on_iteration_end", interrupt)
+    patched.setattr(FitProgress, "on_iteration_end", interrupt)
     return interrupted
 
 
@@ -358,7 +360,7 @@ def test_an_interrupt_in_one_of_two_overlapping_fits_leaves_the_other(problem, s
     before = blas_threads()
     expected = SoftmaxRegressionClassifier(solver=solver, tol=1e-2).fit(X, y)
     started, interrupted = threading.Event(), threading.Event()
-    report = classifier_module.FitProgress.on_iteration_end
+    report = FitProgress.on_iteration_end
     first, result = SoftmaxRegressionClassifier(solver=solver, tol=1e-2), []
 
     def wait_or_interrupt(self, params, iteration):
@@ -368,7 +370,7 @@ def test_an_interrupt_in_one_of_two_overlapping_fits_leaves_the_other(problem, s
         assert interrupted.wait(timeout=60)
         return report(self, params, iteration)
 
-    monkeypatch.setattr(classifier_module.FitProgress, "on_iteration_end", wait_or_interrupt)
+    monkeypatch.setattr(FitProgress, "on_iteration_end", wait_or_interrupt)
     thread = threading.Thread(target=lambda: result.append(first.fit(X, y)))
     thread.start()
     try:

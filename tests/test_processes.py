@@ -59,11 +59,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from threadpoolctl import ThreadpoolController
-from sksoftmax import SoftmaxRegressionClassifier, classifier, threads
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.data import threads
 from sksoftmax.solvers import SOLVERS
 
 warnings.simplefilter("ignore")
-classifier._openmp_effective_n_threads = lambda: 2
+threads._openmp_effective_n_threads = lambda: 2
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 blas = lambda: [library["num_threads"] for library in ThreadpoolController().info() if library["user_api"] == "blas"]
 rng = np.random.default_rng(int(sys.argv[2]))

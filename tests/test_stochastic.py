@@ -17,8 +17,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax import classifier as classifier_module
 from sksoftmax.data import batches
+from sksoftmax.data import threads as threads_module
 from sksoftmax.data.dataset import in_memory
 from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.linear import LinearObjective
@@ -172,7 +172,7 @@ def test_the_same_seed_is_the_same_bits_on_any_number_of_threads(container, name
     y = (X @ rng.normal(size=(64, 5))).argmax(axis=1)
     fits = []
     for n_threads, seed in ((1, 0), (2, 0), (3, 0), (2, 1)):
-        monkeypatch.setattr(classifier_module, "_openmp_effective_n_threads", lambda n_threads=n_threads: n_threads)
+        monkeypatch.setattr(threads_module, "_openmp_effective_n_threads", lambda n_threads=n_threads: n_threads)
         clf = SoftmaxRegressionClassifier(solver=name, max_iter=2, tol=None, random_state=seed)
         fits.append(clf.fit(container(X), y).coef_)
     assert_array_equal(fits[1], fits[0])

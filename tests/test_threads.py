@@ -12,7 +12,9 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax import classifier as classifier_module
 from sksoftmax._optional import import_optional
+from sksoftmax.data import threads as threads_module
 from sksoftmax.data.threads import run_fit
+from sksoftmax.fitting.callbacks import FitProgress
 from sksoftmax.solvers import BATCH_SOLVERS
 
 
@@ -38,7 +40,7 @@ def test_a_fit_is_the_same_bits_on_any_number_of_threads(problem, monkeypatch, s
     X = X.astype(dtype)
     fits = []
     for n_threads in (1, 2, 3):
-        monkeypatch.setattr(classifier_module, "_openmp_effective_n_threads", lambda n_threads=n_threads: n_threads)
+        monkeypatch.setattr(threads_module, "_openmp_effective_n_threads", lambda n_threads=n_threads: n_threads)
         fits.append(SoftmaxRegressionClassifier(solver=solver, tol=1e-2).fit(X, y))
     for fit in fits[1:]:
         np.testing.assert_array_equal(fit.coef_, fits[0].coef_)
@@ -60,13 +62,13 @@ def test_no_thread_is_left_and_blas_is_given_back(problem, monkeypatch):
     before = blas_threads()
     seen = []
 
-    report = classifier_module.FitProgress.on_iteration_end
+    report = FitProgress.on_iteration_end
 
     def watch(self, params, iteration):
         seen.append(blas_threads())
         return report(self, params, iteration)
 
-    monkeypatch.setattr(classifier_module.FitProgress, "on_iteration_end", watch)
+    monkeypatch.setattr(FitProgress, "on_iteration_end", watch)
     SoftmaxRegressionClassifier(solver="lbfgs", tol=1e-2).fit(X, y)
     assert seen
     assert all(set(threads) == {1} for threads in seen)
@@ -77,10 +79,8 @@ def test_no_thread_is_left_and_blas_is_given_back(problem, monkeypatch):
 def test_blas_is_held_within_the_limits_of_others(problem, monkeypatch):
     X, y = problem
     seen = []
-    report = classifier_module.FitProgress.on_iteration_end
-    monkeypatch.setattr(
-        classifier_module.FitProgress, "on_iteration_end", lambda *a: seen.append(set(blas_threads())) or report(*a)
-    )
+    report = FitProgress.on_iteration_end
+    monkeypatch.setattr(FitProgress, "on_iteration_end", lambda *a: seen.append(set(blas_threads())) or report(*a))
     with threadpool_limits(2):
         SoftmaxRegressionClassifier(tol=1e-2).fit(X[:500], y[:500])  # too few rows for our threads
         SoftmaxRegressionClassifier(tol=1e-2).fit(X, y)
@@ -108,7 +108,7 @@ def test_an_interrupt_leaves_no_thread_and_a_usable_estimator(problem, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(classifier_module.FitProgress, "on_iteration_end", interrupt)
+        patched.setattr(FitProgress, "on_iteration_end", interrupt)
         with pytest.raises(KeyboardInterrupt):
             clf.fit(X, y)
     assert our_threads() == []
@@ -145,5 +145,5 @@ def test_predicting_a_few_rows_counts_no_cores(problem, monkeypatch):
     """The first count runs a program, which takes longer than all else that a first prediction does."""
     X, y = problem
     clf = SoftmaxRegressionClassifier(tol=1e9).fit(X, y)
-    monkeypatch.setattr(classifier_module, "_openmp_effective_n_threads", lambda: pytest.fail("cores counted"))
+    monkeypatch.setattr(threads_module, "_openmp_effective_n_threads", lambda: pytest.fail("cores counted"))
     clf.predict_proba(X[:5])

@@ -7,6 +7,9 @@ from functools import update_wrapper
 from types import MethodType
 from typing import Any
 
+from ..losses import LOSSES, Loss
+from ..solvers import STOCHASTIC_SOLVERS, solver_class
+
 
 class available_if:  # noqa: N801 -- the name of scikit-learn's decorator
     """Decorate a method that is available only if ``check`` raises no AttributeError.
@@ -53,3 +56,21 @@ class _AvailableIf:
             return self._method
         self._check(estimator)
         return MethodType(self._method, estimator)
+
+
+def check_proba(estimator: Any) -> None:
+    """Raise an AttributeError that says why the estimator's loss has no probabilities."""
+    loss = getattr(estimator, "loss_", estimator.loss)
+    (LOSSES.get(loss, Loss) if isinstance(loss, str) else loss).require_proba()
+
+
+def check_learns_from_parts(estimator: Any) -> None:
+    """Raise an AttributeError that names the stochastic solvers if the estimator's solver is none of them."""
+    solver = estimator.solver
+    if solver_class(solver).has_partial_fit:
+        return
+    names = ", ".join(map(repr, sorted(STOCHASTIC_SOLVERS)))
+    raise AttributeError(
+        f"{type(estimator).__name__} has partial_fit with a solver that learns from minibatches: set solver to one of {names}, "
+        f"or to an object, as sksoftmax.solvers.SGD(learning_rate=0.1); got solver={solver!r}."
+    )

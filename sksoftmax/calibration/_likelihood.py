@@ -28,8 +28,7 @@ from sys import float_info
 import numpy as np
 from numpy.typing import NDArray
 
-from .._sklearn import _openmp_effective_n_threads
-from ..data.threads import map_in_order, run_in_pool
+from ..data.threads import effective_n_threads, map_in_order, run_in_pool
 from ..kernels import temperature as kernels
 from ..losses import Targets
 from ._mixing import mix_uniform
@@ -98,7 +97,7 @@ def fit_temperature(logits: NDArray, targets: Targets, total_weight: float, *, s
     smoothing : float, default=0.0
         In [0, 1): this share of every row's target is spread evenly over its possible classes.
     """
-    n_threads = _openmp_effective_n_threads() if logits.size >= 2 * SEGMENT_SIZE else 1
+    n_threads = effective_n_threads() if logits.size >= 2 * SEGMENT_SIZE else 1
 
     def solve(pool: ThreadPoolExecutor | None) -> Optimum:
         rows = _Rows(logits, targets, pool=pool, n_threads=n_threads)

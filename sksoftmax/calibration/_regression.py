@@ -14,10 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from ..data.dataset import in_memory
-from ..data.threads import run_fit
+from ..data.threads import effective_n_threads, run_fit
 from ..kernels import rowwise as kernels
 from ..losses import BoundLoss, CrossEntropy, Targets
 from ..objectives.linear import LinearObjective
@@ -129,4 +128,4 @@ def _solver(n_params: int) -> NewtonCholesky | BlockLBFGS:
 
 
 def _n_threads(array: NDArray) -> int:
-    return _openmp_effective_n_threads() if array.size >= THREADED_SIZE else 1
+    return effective_n_threads() if array.size >= THREADED_SIZE else 1

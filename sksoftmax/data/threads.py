@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from .._sklearn import _openmp_effective_n_threads
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -154,3 +156,8 @@ def map_in_order(
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()
+
+
+def effective_n_threads() -> int:
+    """Return how many threads scikit-learn would use: ``OMP_NUM_THREADS``, threadpoolctl and joblib limits are honoured."""
+    return _openmp_effective_n_threads()

@@ -1,12 +1,11 @@
 """The course of a fit: its history, its best parameters, when to stop and what to keep.
 
-What lives here: ``FitLoop``, which runs a solver and is its callback. What doesn't: the figures of a validation set
+What lives here: ``FitLoop``, which runs a solver and is its callback. What doesn't: the scores of a validation set
 (``validation``), scikit-learn's callbacks and printed lines (``callbacks``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..objectives.linear import LinearObjective
 from ..solvers import Iteration, Solution, Solver, Status, StoppingRule
+from .callbacks import FitProgress
 from .validation import ValidationSet
 
 Params = NDArray[np.float64]
@@ -37,8 +37,25 @@ class Best(NamedTuple):
     params: Params
 
 
+class Outcome(NamedTuple):
+    """How a fit ended.
+
+    Attributes
+    ----------
+    solution : Solution
+    best_iteration : int or None
+        The iteration that early stopping kept; None without it.
+    interrupt : KeyboardInterrupt or None
+        What ended it, to be raised when all is kept.
+    """
+
+    solution: Solution
+    best_iteration: int | None = None
+    interrupt: KeyboardInterrupt | None = None
+
+
 class FitLoop:
-    """Runs a solver, notes the figures of the validation set in the history, and keeps the best point.
+    """Runs a solver, notes the scores of the validation set in the history, and keeps the best point.
 
     With early stopping the best point is the one of the lowest validation cross-entropy, the start included, and the fit ends
     when the lowest of ``n_iter_no_change`` iterations is not lower by ``tol`` than the lowest before them. Without, the solver
@@ -48,8 +65,8 @@ class FitLoop:
     ----------
     objective : LinearObjective
     validation : ValidationSet or None
-    report : callable
-        Told of every iteration, the parameters reached and its full record; returns True to stop.
+    progress : FitProgress
+        Called where an iteration begins and ends, with the parameters and the iteration's full record.
     stop : StoppingRule
     early_stopping : bool
 
@@ -63,19 +80,41 @@ class FitLoop:
         self,
         objective: LinearObjective,
         validation: ValidationSet | None,
-        report: Callable[[Params, Iteration], bool],
+        progress: FitProgress,
         *,
         stop: StoppingRule,
         early_stopping: bool,
     ) -> None:
         self._objective = objective
         self._validation = validation
-        self._report = report
+        self._progress = progress
         self._early_stopping = early_stopping
         self._stop = stop
         self._lowest: list[float] = []  # criterion until each iteration
         self.history: list[Iteration] = []
         self.best: Best | None = None
+
+    def run(self, solver: Solver[Any], start: Params) -> Outcome:
+        """Solve from start, and report each iteration; an interrupt after the first one ends it with the best of them.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Before the end of the first iteration, when there is nothing to keep.
+        """
+        self._progress.on_iteration_begin(start)
+        interrupt = None
+        try:
+            solution = self.solve(solver, start)
+            if not self._early_stopping and self._objective.has_no_minimum(solution.params):
+                message = f"{solution.message}; the classes are separable, and without a penalty there is no minimum"
+                solution = replace(solution, status=Status.SEPARABLE, message=message)
+        except KeyboardInterrupt as raised:
+            if not self.history or self.best is None:
+                raise
+            interrupt, solution = raised, self.interrupted()
+        self._progress.close()
+        return Outcome(solution, self.best.n_iter if self._early_stopping and self.best else None, interrupt)
 
     def solve(self, solver: Solver[Any], start: Params) -> Solution:
         """Return the solution to keep; its status says whether the fit ended as intended."""
@@ -109,7 +148,7 @@ class FitLoop:
         # In this order: where an interrupt comes between the two, the best iteration is in the history.
         self.history.append(iteration)
         self._note(len(self.history), criterion, params)
-        return self._report(params, iteration) or self._is_stalled()
+        return self._progress.on_iteration_end(params, iteration) or self._is_stalled()
 
     def _note(self, n_iter: int, criterion: float, params: Params) -> None:
         criterion = np.inf if np.isnan(criterion) else criterion  # of parameters that diverged

@@ -1,7 +1,7 @@
 """``partial_fit``: a model that learns from one part of the data after another.
 
 What lives here: ``PartialFitState``, what is kept between the calls, and the pass that a call makes. What doesn't: the
-validation of a part (``classifier``) and the solver's own state (``solvers``).
+validation of a part (``data.examples``) and the solver's own state (``solvers``).
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from numpy.typing import NDArray
 
 from ..objectives.linear import LinearObjective
 from ..solvers import Iteration, Solution, State, Status, StochasticSolver
+from .problem import Problem
+
+# Least total weight of a part of the data; the inverse is the most of all of them together.
+LEAST_WEIGHT = 1e-300
 
 
 @dataclass(frozen=True)
 class PartialFitState:
-    """What the parts so far leave to the next one; a call makes a new one, so that one that fails leaves the old.
+    """State of ``partial_fit`` between calls; a call makes a new one, so that one that fails leaves the old.
 
     Attributes
     ----------
     n_rows : int
-        Rows met, those without weight left out.
+        Rows so far, those without weight left out.
     weight : float
         Their total weight.
     random_state : RandomState or None
@@ -33,6 +37,7 @@ class PartialFitState:
     kind : tuple
         The solver's class and whether vectors are in the order of dense rows.
     state : State or None
+        That of the solver.
     """
 
     n_rows: int = 0
@@ -42,9 +47,28 @@ class PartialFitState:
     state: State | None = None
 
     def with_batch(self, n_rows: int, weight: float, random_state: Any) -> PartialFitState:
-        """Return the stream with one more part, not yet learnt from."""
+        """Return the state with one more part of the data counted, before its update.
+
+        Raises
+        ------
+        ValueError
+            The weights of a part, or of all of them, are beyond float64.
+        """
         known = self.random_state if self.random_state is not None else random_state
-        return replace(self, n_rows=self.n_rows + n_rows, weight=self.weight + weight, random_state=known)
+        total = self.weight + weight
+        if not (weight >= LEAST_WEIGHT and total <= 1 / LEAST_WEIGHT):
+            raise ValueError(
+                f"sample_weight must sum to at least {LEAST_WEIGHT:g} in each part of the data and at most "
+                f"{1 / LEAST_WEIGHT:g} in all of them; got {weight:.3g} in this one and {total:.3g} in all."
+            )
+        return replace(self, n_rows=self.n_rows + n_rows, weight=total, random_state=known)
+
+    def loss_scale(self, problem: Problem) -> float:
+        """Return what the mean loss of a part counts beside the penalty, as a multiple.
+
+        A row counts as much as its weight, whatever the others of its part weigh.
+        """
+        return (problem.total_weight / problem.n_weighted_rows) / (self.weight / self.n_rows)
 
     def update(
         self,
@@ -52,10 +76,9 @@ class PartialFitState:
         solver: StochasticSolver,
         start: Callable[[], NDArray[np.float64]],
         *,
-        class_major: bool,
         loss_scale: float,
     ) -> tuple[PartialFitState, Solution]:
-        """Return the stream and the solution after a pass over the part just met.
+        """Return the state and the solution after a pass over the part that was counted last.
 
         Parameters
         ----------
@@ -64,13 +87,11 @@ class PartialFitState:
         solver : StochasticSolver
         start : callable
             Makes the parameters to begin with where there is no state yet, or one of another kind of solver.
-        class_major : bool
-            Whether the objective has coefficients in the order of dense rows.
         loss_scale : float
             As ``StochasticSolver.advance`` has it.
         """
         began = time.perf_counter()
-        kind = (type(solver), class_major)
+        kind = (type(solver), objective.layout.class_major)
         if self.state is None or self.kind is None or self.kind[0] is not kind[0]:
             state = solver.begin(start())
         elif self.kind == kind:

@@ -1,7 +1,7 @@
-"""Validation sets: the split, the check of one that is given, and its figures.
+"""Validation sets: the split, the check of one that is given, and its scores.
 
-What lives here: ``Sample`` and ``split_rows``, which set rows aside, ``check_validation_data``, and ``ValidationSet``, which
-scores coefficients on held-out rows. What doesn't: what a fit makes of the figures (``loop``), targets (``data.targets``).
+What lives here: ``split_examples``, which sets rows aside, ``read_validation_examples``, and ``ValidationSet``, which scores
+coefficients on held-out rows. What doesn't: early stopping (``loop``), examples (``data.examples``).
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.validation import _check_feature_names, assert_all_finite
 
-from ..data.columns import check_columns, check_magnitude
+from ..data.columns import check_magnitude
+from ..data.dataset import as_rows
+from ..data.examples import Examples, check_table
 from ..data.rows import Rows, Segment
-from ..data.sparse_indices import check_indices
 from ..data.targets import check_proba_targets, check_sample_weight, is_proba
 from ..data.threads import map_in_order
 from ..losses import Loss, Targets
@@ -29,31 +30,11 @@ BLOCK_BYTES = 2**18
 MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 32, 4096
 
 
-class Sample(NamedTuple):
-    """Validated rows, what they should be predicted as, and their sample weights.
-
-    Attributes
-    ----------
-    X : {ndarray, CSR matrix} of shape (n_rows, n_features)
-    encoded : dict
-        Either ``labels`` or ``proba``, as ``Targets`` has them.
-    weight : ndarray of shape (n_rows,), float64
-    """
-
-    X: Any
-    encoded: dict[str, NDArray]
-    weight: NDArray[np.float64]
-
-    def take(self, rows: NDArray[np.intp]) -> Sample:
-        """Return a copy of some rows."""
-        return Sample(self.X[rows], {name: values[rows] for name, values in self.encoded.items()}, self.weight[rows])
-
-    def split(self, classes: NDArray, fraction: float, random_state: Any) -> tuple[Sample, Sample]:
-        """Return the rows to train on and those to validate on, as ``split_rows`` does; soft targets by their largest."""
-        labels = self.encoded.get("labels")
-        strata = self.encoded["proba"].argmax(axis=1) if labels is None else labels
-        train, held_out = split_rows(classes, strata, fraction, random_state)
-        return self.take(train), self.take(held_out)
+def split_examples(examples: Examples, fraction: float, random_state: Any) -> tuple[Examples, Examples]:
+    """Return the examples to train on and those to validate on, as ``split_rows`` does; soft targets by their largest."""
+    strata = np.asarray(examples.labels) if examples.proba is None else examples.proba.argmax(axis=1)
+    train, held_out = split_rows(examples.classes, strata, fraction, random_state)
+    return examples.take(train), examples.take(held_out)
 
 
 def split_rows(
@@ -96,18 +77,17 @@ def split_rows(
     return np.sort(train), np.sort(held_out)
 
 
-def check_validation_data(
-    estimator: Any, X: Any, classes: NDArray, X_val: Any, y_val: Any, sample_weight_val: Any
-) -> Sample | None:
+def read_validation_examples(
+    estimator: Any, examples: Examples, X_val: Any, y_val: Any, sample_weight_val: Any
+) -> Examples | None:
     """Return the validation set that was given to fit, or None if there is none.
 
     Parameters
     ----------
     estimator : estimator
         Whose ``fit`` has noted the names of X's features.
-    X : {ndarray, CSR matrix} of shape (n_rows, n_features)
-        Validated.
-    classes : ndarray of shape (n_classes,)
+    examples : Examples
+        Those to train on.
     X_val, y_val, sample_weight_val
         As given to fit.
 
@@ -117,6 +97,7 @@ def check_validation_data(
         One of the three without the others, other features than X's, classes that y has not, or what is wrong with X, y and
         weights otherwise; the message names the argument.
     """
+    classes = examples.classes
     given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
     if X_val is None or y_val is None:
         alone = [name for name, value in given.items() if value is not None]
@@ -125,13 +106,12 @@ def check_validation_data(
             raise ValueError(f"{alone[0]} was given without {missing}: a validation set needs both X_val and y_val.")
         return None
     with _naming("X_val"):
-        check_indices(X_val, "X_val")
-        check_columns(X_val, "X_val")
+        check_table(X_val, "X_val")
         _check_feature_names(estimator, X_val, reset=False)
-        X_val = check_array(X_val, accept_sparse="csr", dtype=X.dtype, order="C", input_name="X_val")
+        X_val = check_array(X_val, accept_sparse="csr", dtype=examples.X.dtype, order="C", input_name="X_val")
     check_magnitude(X_val, "X_val", getattr(estimator, "feature_names_in_", None))
-    if X_val.shape[1] != X.shape[1]:
-        raise ValueError(f"X_val must have the {X.shape[1]} features of X; got {X_val.shape[1]}.")
+    if X_val.shape[1] != examples.X.shape[1]:
+        raise ValueError(f"X_val must have the {examples.X.shape[1]} features of X; got {X_val.shape[1]}.")
     with _naming("sample_weight_val"):
         weight = check_sample_weight(sample_weight_val, X_val)
     with _naming("y_val"):
@@ -139,12 +119,12 @@ def check_validation_data(
             columns, proba = check_proba_targets(y_val, X_val.shape[0])
             if len(columns) != len(classes) or (hasattr(y_val, "columns") and not np.array_equal(columns, classes)):
                 raise ValueError(f"y_val must have a column for each of the classes {classes}, in this order; got {columns}.")
-            return Sample(X_val, {"proba": proba}, weight)
+            return Examples(X_val, classes, weight, proba=proba)
         y_val = column_or_1d(y_val, warn=True)
         assert_all_finite(y_val, input_name="y_val")
         if len(y_val) != X_val.shape[0]:
             raise ValueError(f"X_val and y_val have inconsistent numbers of rows: {X_val.shape[0]} and {len(y_val)}.")
-        return Sample(X_val, {"labels": _find_classes(y_val, classes)}, weight)
+        return Examples(X_val, classes, weight, labels=_find_classes(y_val, classes))
 
 
 def _find_classes(y_val: NDArray, classes: NDArray) -> NDArray[np.int32]:
@@ -199,7 +179,7 @@ class ValidationSet:
     loss : Loss
         Turns logits into log-probabilities.
     pool : executor or None
-        Threads to map over segments of the rows; the figures are the same bits for any number.
+        Threads to map over segments of the rows; the scores are the same bits for any number.
     n_threads : int
 
     Raises
@@ -225,6 +205,32 @@ class ValidationSet:
         self._pool = pool
         self._n_threads = n_threads
 
+    @classmethod
+    def of(
+        cls,
+        held_out: Examples,
+        class_weights: NDArray[np.float64] | None,
+        loss: Loss,
+        *,
+        pool: ThreadPoolExecutor | None,
+        n_threads: int,
+    ) -> ValidationSet:
+        """Return the held-out examples, their classes weighted as those of the training rows.
+
+        Raises
+        ------
+        ValueError
+            No row is left that has weight, or the loss has no probabilities.
+        """
+        try:
+            targets, _ = held_out.targets(class_weights)
+        except ValueError as error:  # all else is checked
+            weights = (
+                "sample weights" if class_weights is None else f"sample weights and class weights of {class_weights.tolist()}"
+            )
+            raise ValueError(f"{weights} leave no weight on any row of the validation set.") from error
+        return cls(as_rows(loss.prepare(held_out.X)), targets, loss, pool=pool, n_threads=n_threads)
+
     def evaluate(self, coef: NDArray, intercept: NDArray) -> ValidationScores:
         """Return cross-entropy and accuracy of coef (n_logits, n_features) and intercept (n_logits,)."""
         rows = self._rows
@@ -246,7 +252,7 @@ class ValidationSet:
         n_rows = min(max(BLOCK_BYTES // row_bytes, MIN_BLOCK_ROWS), MAX_BLOCK_ROWS, stop - start)
         block = np.empty((n_rows, len(intercept)), dtype=self._rows.dtype)
         total = np.zeros(2)
-        # Parameters that diverged have logits that are not finite; their figures are NaN and are never the best.
+        # Parameters that diverged have logits that are not finite; their scores are NaN and are never the best.
         with np.errstate(invalid="ignore", over="ignore"):
             for begin in range(start, stop, n_rows):
                 end = min(begin + n_rows, stop)

@@ -23,6 +23,7 @@ from .._params import ParamsMixin
 from ..kernels import losses as kernels_losses
 from ..kernels import rowwise as kernels
 from ._bound import BoundLoss, Model, two_logits
+from ._decision import decide
 from ._targets import Targets
 
 
@@ -144,6 +145,13 @@ class Loss(ParamsMixin, ABC):
         logits = two_logits(logits)
         kernels.log_softmax(logits, len(logits))
         return logits
+
+    def decide(self, logits: NDArray) -> NDArray[np.intp]:
+        """Return the (n_rows,) indices of the decided classes of (n_rows, n_logits) or, for two classes, (n_rows,) logits.
+
+        The class of greatest logit, the first of equal ones: the most probable one of a loss that has probabilities.
+        """
+        return decide(logits)
 
     @classmethod
     def require_proba(cls) -> None:

@@ -172,6 +172,10 @@ class LinearObjective:
             for start, stop in self.data.blocks(self.n_logits)
         )
 
+    def has_no_minimum(self, params: Vector) -> bool:
+        """Return whether there is no minimum: nothing is penalised and params separate the classes."""
+        return self._alpha == 0 and self.separates_classes(params)
+
     def change_of_proba(self, params: Vector, step: Vector) -> float:
         """Return the most by which a step from params changes the softmax of a row's logits."""
         here, there = self._kernel_params(params), self._kernel_params(params + step)

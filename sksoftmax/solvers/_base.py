@@ -103,6 +103,8 @@ class Status(StrEnum):
         Conjugate gradients did not solve for the Newton step that would tell how far the optimum is.
     KINK
         Where steps promise nothing more the loss has kinks, and nothing tells how far the optimum is.
+    SEPARABLE
+        The classes are separated and nothing is penalised: there is no minimum.
     NO_IMPROVEMENT
         The loss of epochs has stopped falling, which is not yet the optimum.
     EPOCHS_MADE
@@ -120,6 +122,7 @@ class Status(StrEnum):
     LINE_SEARCH_FAILED = "line_search_failed"
     NEWTON_STEP_UNSOLVED = "newton_step_unsolved"
     KINK = "kink"
+    SEPARABLE = "separable"
     NO_IMPROVEMENT = "no_improvement"
     EPOCHS_MADE = "epochs_made"
     STOPPED_BY_OBSERVER = "stopped_by_observer"
