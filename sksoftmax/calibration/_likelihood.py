@@ -34,11 +34,11 @@ from ..losses import Targets
 from ._mixing import mix_uniform
 
 MAX_SEGMENTS = 16
-# Least number of logits in a segment: their exponentials take longer than handing them to a thread.
+# Least number of logits in a segment, whose exponentials take longer than starting a task in another thread.
 SEGMENT_SIZE = 2**16
-# Two scratch arrays of this many numbers share the first-level cache of a core.
+# Size of each of two scratch arrays, which fit into a core's first-level cache together.
 BLOCK_SIZE = 2**10
-# Every SAMPLE_STEP-th row gives the start, if that leaves SAMPLE_ROWS of them.
+# The initial value is the optimum of every SAMPLE_STEP-th row, if these are at least SAMPLE_ROWS.
 SAMPLE_STEP, SAMPLE_ROWS = 16, 500
 MAX_ITER = 100
 MAX_STEP = 3.0  # of log(b)
@@ -93,7 +93,7 @@ def fit_temperature(logits: NDArray, targets: Targets, total_weight: float, *, s
         C-contiguous; −inf only where a row has no target, or no weight.
     targets : Targets
     total_weight : float
-        What the rows' weights summed to.
+        Sum of the sample weights before normalisation.
     smoothing : float, default=0.0
         In [0, 1): this share of every row's target is spread evenly over its possible classes.
     """
@@ -127,7 +127,7 @@ def fit_temperature(logits: NDArray, targets: Targets, total_weight: float, *, s
 def _maximise(
     rows: _Rows, margins: _Margins, total_weight: float, smoothing: float, unit_b: float
 ) -> tuple[float, float, int, str | None]:
-    """Return b, the mean loss at it, the number of passes and why the maximum is degenerate; unit_b is the b of T = 1."""
+    """Return b, the mean loss at it, the number of passes, and the reason if the maximum is degenerate; T = 1 is at unit_b."""
     target_margin = margins.target_mean_margin(smoothing)
     if margins.regular(target_margin):
         b, value, n_iter = _solve(rows.log_partition, target_margin, _start(rows, margins, smoothing), STEP_TOL)
@@ -163,7 +163,7 @@ def _solve(
     """Return the b at which A'(b) is the target margin, A(b), and the number of evaluations."""
     low, high, change = 0.0, inf, inf
     for n_iter in count(1):
-        # Only the last value of A is needed; the last step is seldom the first.
+        # Only the last value of A is needed: it is computed when this step may be the last.
         with_value = abs(change) <= VALUE_STEP * b or n_iter == MAX_ITER
         value, first, second, third = log_partition(b, with_value)
         low, high = (b, high) if first < target_margin else (low, b)

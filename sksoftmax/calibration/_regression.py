@@ -9,11 +9,13 @@ doesn't: the methods and the strengths of their ridges (``_scaling``, ``dirichle
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from ..data.dataset import in_memory
 from ..data.threads import effective_n_threads, run_fit
@@ -63,6 +65,14 @@ def log_proba(logits: NDArray, temperature: float, *, mixing: float = 0.0) -> Ma
     scaled *= 1 - mixing
     scaled += mixing / logits.shape[1]
     return np.log(scaled, out=scaled)
+
+
+# With p_i = softmax(W z_i + b) the gradients are
+#     by W: Σ_i w_i (p_i - t_i) z_i' + 2 λ ∘ (W - I),    by b: Σ_i w_i (p_i - t_i) + 2 μ b,
+# those of a multinomial regression on the design [z, 1] with a Gaussian prior of mean [I, 0], and the Hessian is
+#     Σ_i w_i (diag(p_i) - p_i p_i') ⊗ [z_i, 1] [z_i, 1]' + 2 diag(λ, μ).
+# It is positive definite for positive λ and μ: the optimum is finite and unique, also where the rows are separable or a class
+# is missing. PriorL2 has a factor of one half, so that its weights are twice the strengths.
 
 
 def fit_diagonal(
@@ -119,8 +129,18 @@ def fit_matrix(
 
 
 def all_logits(targets: Targets) -> BoundLoss:
-    """Return the cross-entropy with one logit for each class, for two classes too: a map of logits has as many outputs."""
+    """Return the cross-entropy with a logit for each class, also for two classes, of which a classifier fits one logit."""
     return replace(CrossEntropy().bind(targets), n_logits=targets.n_classes, shift_invariant=True)
+
+
+def warn_unless_converged(calibrator: object, solution: Solution) -> None:
+    """Warn that a calibrator's fit has not converged; called by the calibrator's ``_fit``."""
+    if not solution.converged:
+        warnings.warn(
+            f"{type(calibrator).__name__}: {solution.message}, with a gradient norm of {solution.gradient_norm:.3g}.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
 
 
 def _solver(n_params: int) -> NewtonCholesky | BlockLBFGS:

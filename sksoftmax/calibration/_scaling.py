@@ -7,14 +7,12 @@ themselves (``_regression``), folds (``_selection``), and the calibrators, which
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
 from .._sklearn import Interval, StrOptions
 from ..losses import Targets
@@ -22,7 +20,7 @@ from ..solvers import Solution
 from ._base import Calibrator
 from ._likelihood import fit_temperature
 from ._mixing import mix_uniform
-from ._regression import Matrix, log_proba
+from ._regression import Matrix, log_proba, warn_unless_converged
 from ._selection import one_standard_error_rule, out_of_fold_losses
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
@@ -62,12 +60,7 @@ class RegressionScaling(Calibrator):
         mixing = 1 / (total_weight + 1) if self._mixes else 0.0
         z = log_proba(mix_uniform(logits, optimum.mixing), optimum.temperature, mixing=mixing)
         fitted, solution = self._regress(z, targets, strength * targets.n_classes / total_weight)
-        if not solution.converged:
-            warnings.warn(
-                f"{type(self).__name__}: {solution.message}, with a gradient norm of {solution.gradient_norm:.3g}.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        warn_unless_converged(self, solution)
         return {
             "temperature_": optimum.temperature,
             "input_mixing_": optimum.mixing,

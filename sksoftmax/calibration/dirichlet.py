@@ -6,22 +6,20 @@ What lives here: ``DirichletCalibration`` with the off-diagonal and intercept ri
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
 from ..data.dataset import as_rows
 from ..data.rows import score_rows
 from ..losses import Targets
 from ._base import Calibrator
-from ._regression import Matrix, fit_matrix, log_proba
+from ._regression import Matrix, fit_matrix, log_proba, warn_unless_converged
 
-# Keeps the diagonal finite for separable rows; negligible for others.
+# Ridge on the diagonal, so that it is finite for separable rows; negligible for others.
 ON_DIAGONAL = 1e-5
 LEAST_PROBA = float(np.finfo(np.float64).eps)
 
@@ -94,6 +92,11 @@ class DirichletCalibration(Calibrator):
         self.off_diagonal = off_diagonal
         self.intercept = intercept
 
+    # If p has a Dirichlet distribution with parameters α_k within class k of frequency π_k, then by Bayes' rule
+    #     log P(k | p) = Σ_j (α_kj - 1) log p_j + log π_k - log B(α_k) + const,
+    # which is linear in log p: W = α - 1, b_k = log π_k - log B(α_k) (Kull et al. 2019). The fit is a multinomial
+    # regression on log p, whose gradient is in ``_regression``.
+
     def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
         n_classes = targets.n_classes
         on_intercept = self.off_diagonal if self.intercept is None else self.intercept
@@ -104,12 +107,7 @@ class DirichletCalibration(Calibrator):
             off_diagonal=self.off_diagonal / (n_classes * (n_classes - 1)),
             on_intercept=on_intercept / n_classes,
         )
-        if not solution.converged:
-            warnings.warn(
-                f"DirichletCalibration: {solution.message}, with a gradient norm of {solution.gradient_norm:.3g}.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        warn_unless_converged(self, solution)
         return {"coef_": coef, "intercept_": intercept, "n_iter_": solution.n_iter, "solution_": solution}
 
     def _transform(self, logits: NDArray) -> NDArray:
@@ -118,5 +116,6 @@ class DirichletCalibration(Calibrator):
 
 
 def _floored(logits: NDArray) -> Matrix:
+    """Return log-probabilities of at least log(LEAST_PROBA)."""
     rows = log_proba(logits, 1.0)
     return np.maximum(rows, np.log(LEAST_PROBA), out=rows)
