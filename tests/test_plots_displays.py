@@ -222,7 +222,7 @@ def test_texts_are_listed_as_they_are():
 
 def test_mistakes_bad_input(digits):
     clf, X, y = digits
-    with pytest.raises(ValueError, match="all 1197 rows are predicted rightly"):
+    with pytest.raises(ValueError, match="all 1197 rows are predicted correctly"):
         MisclassifiedDisplay.from_estimator(clf, X, clf.predict(X), image_shape=(8, 8))
     with pytest.raises(ValueError, match="image_shape must be"):
         MisclassifiedDisplay.from_estimator(clf, X, y, image_shape=(8, 7))
@@ -234,6 +234,8 @@ def test_mistakes_bad_input(digits):
         MisclassifiedDisplay.from_estimator(clf, X, clf.predict_proba(X), image_shape=(8, 8))
     with pytest.raises(ValueError, match="X must have 1197 rows, as many as y_true, got 5"):
         MisclassifiedDisplay.from_predictions(y, clf.predict_proba(X), X[:5], image_shape=(8, 8))
+    with pytest.raises(ValueError, match="class_names must be 10 names, one a class, got 2"):
+        MisclassifiedDisplay.from_estimator(clf, X, y, class_names=["a", "b"])
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -290,6 +292,8 @@ def test_simplex_bad_input(digits, iris):
     clf, X, y = iris
     with pytest.raises(ValueError, match="cost must be 3 x 3 finite numbers"):
         SimplexDisplay.from_estimator(clf, X, y, cost=[[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match="class_names must be 3 names, one a class, got 2"):
+        SimplexDisplay.from_predictions(y, clf.predict_proba(X), class_names=["a", "b"])
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -134,6 +134,7 @@ def _fit_fold(
     response_method: str,
     weight: NDArray | None,
 ) -> Fold:
+    """Return a fold whose classifier is fitted to its training rows."""
     X_train, y_train = _safe_split(estimator, X, y, train)
     estimator.fit(X_train, y_train, **_check_method_params(X, params=params, indices=train))
     classes = fitted_classes(estimator)

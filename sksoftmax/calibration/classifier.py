@@ -223,6 +223,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _set_fitted_attributes(
         self, classes: NDArray, models: list[CalibratedModel], report: CrossEntropies, *, ensemble: bool
     ) -> None:
+        """Set the fitted attributes, and remove those of an earlier fit that this one does not define."""
         for name in ("estimator_", "calibrator_", "n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
         self.classes_ = classes

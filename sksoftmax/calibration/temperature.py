@@ -20,7 +20,7 @@ from ._mixing import mix_uniform
 
 
 class TemperatureScaling(Calibrator):
-    r"""Temperature scaling: divides all logits by the temperature T of the greatest likelihood.
+    r"""Temperature scaling: all logits are divided by the temperature T of the greatest likelihood.
 
     .. math:: \max_{T > 0} \; \sum_i w_i \log \mathrm{softmax}(z_i / T)_{y_i}
 

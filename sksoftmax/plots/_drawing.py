@@ -1,4 +1,4 @@
-"""Colours, axes, legends and labels of a fitting length, shared by the displays.
+"""Colours, axes, legends, and labels shortened to the room that they have, shared by the displays.
 
 What lives here: layout. What doesn't: what a display shows, checks of what it is given (``_inputs``), and matplotlib, which is
 imported when something is drawn.
@@ -17,7 +17,7 @@ from .._optional import import_optional
 # The palette of Okabe & Ito (2008), distinguishable by colour-blind readers, without its yellow, which is too pale for lines.
 BLUE, VERMILION, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
 PURPLE, ORANGE, BLACK = "#CC79A7", "#E69F00", "#000000"
-GREY, LIGHT = "0.45", "0.85"
+GREY = "0.45"
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 MAX_INCHES = 12.0  # greatest width and height of a figure, so that it fits on a screen

@@ -1,4 +1,4 @@
-"""What displays are given: a fitted estimator, names, and shapes of images.
+"""Fitted estimators, names and image shapes given to displays, read and checked.
 
 What lives here: reading an estimator or a pipeline, and checks. What doesn't: axes (``_drawing``), rows of the data
 (``_rows``).

@@ -218,6 +218,7 @@ class CoefficientDisplay:
         return self
 
     def _plot_images(self, ax: Any, coef: NDArray, im_kw: dict[str, Any]) -> None:
+        """Draw each class's coefficients as an image, with one colour bar in a new figure."""
         n_columns = min(len(coef), max(5, int(np.ceil(np.sqrt(1.3 * len(coef))))))
         width = min(1.7, MAX_INCHES / n_columns)
         self.ax_ = panels(ax, len(coef), self, size=(width, width + 0.2), n_columns=n_columns)
@@ -230,6 +231,7 @@ class CoefficientDisplay:
             self.colorbar_ = self._draw_colorbar(list(self.ax_))
 
     def _plot_heatmap(self, ax: Any, coef: NDArray, im_kw: dict[str, Any]) -> None:
+        """Draw a row for each of the largest features and a column for each class."""
         names = self._names(coef.shape[1])
         shown = np.argsort(-np.abs(coef).max(axis=0), kind="stable")[: self.n_features or HEATMAP_ROWS]
         rows = [names[j] for j in shown]
@@ -253,6 +255,7 @@ class CoefficientDisplay:
         return bar
 
     def _plot_bars(self, ax: Any, coef: NDArray, bar_kw: dict[str, Any]) -> None:
+        """Draw a panel for each class with the bars of its largest coefficients."""
         names = self._names(coef.shape[1])
         n_bars = min(self.n_features or BARS, coef.shape[1])
         n_columns = {1: 1, 2: 2, 4: 2}.get(len(coef), 3 if len(coef) < 10 else 4)

@@ -193,7 +193,7 @@ class MisclassifiedDisplay:
         predicted, confidence = most_probable(given.proba), given.proba.max(axis=1)
         wrong = np.flatnonzero(predicted != given.labels)
         if len(wrong) == 0:
-            raise ValueError(f"There is nothing to draw: all {given.n_rows} rows are predicted rightly.")
+            raise ValueError(f"There is nothing to draw: all {given.n_rows} rows are predicted correctly.")
         rows = (wrong[np.argsort(-confidence[wrong], kind="stable")] if order == "surest" else wrong)[:max_rows]
         images = as_images(X, rows, image_shape)
         shown = None if contributions is None else np.asarray(contributions)[rows]
@@ -244,6 +244,7 @@ class MisclassifiedDisplay:
         return self
 
     def _plot_images(self, ax: Any, captions: list[tuple[str, ...]], title: str, im_kw: dict[str, Any]) -> None:
+        """Draw a tile for each row, titled with the classes and their probabilities."""
         longest = max(max(len(f"{p} / {t}"), len(f"{of} / {of_true}")) for p, t, of, of_true in captions)
         size = (float(np.clip(0.075 * longest + 0.2, 1.4, MAX_INCHES / 5)), 1.85)
         self.ax_ = panels(ax, len(captions), self, size=size, n_columns=5)
@@ -257,6 +258,7 @@ class MisclassifiedDisplay:
             self.ax_[0].figure.suptitle(f"predicted / true class and their probabilities:\n{title}", fontsize="medium")
 
     def _plot_list(self, ax: Any, captions: list[tuple[str, ...]], title: str) -> None:
+        """Draw the rows as lines of a table: the classes with their probabilities, and the text."""
         given = None if ax is None else given_axes(ax)[0]
         width = 10.0 if given is None else width_of(given)
         places = (0.0, 0.22 * width, 0.44 * width)

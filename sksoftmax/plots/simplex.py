@@ -154,7 +154,7 @@ class SimplexDisplay:
         """
         given = check_predictions(y_true, y_proba, labels=labels)
         if given.n_classes != 3 or given.labels is None:
-            raise ValueError(f"A triangle has room for labels of exactly three classes, got {given.n_classes} columns.")
+            raise ValueError(f"SimplexDisplay is for labels of exactly three classes, got {given.n_classes} columns.")
         if cost is not None and (np.shape(cost) != (3, 3) or not np.isfinite(np.asarray(cost, dtype=np.float64)).all()):
             raise ValueError(f"cost must be 3 x 3 finite numbers, got {cost!r}.")
         names = given.classes if class_names is None else np.asarray(class_names)
@@ -200,6 +200,7 @@ class SimplexDisplay:
         return self
 
     def _draw_points(self, scatter_kwargs: dict[str, Any]) -> None:
+        """Draw each class's points."""
         places = np.asarray(self.proba, dtype=np.float64) @ CORNERS
         labels = np.asarray(self.y_true)
         n_rows = np.bincount(labels, minlength=3)
@@ -214,6 +215,7 @@ class SimplexDisplay:
             self.points_.append(self.ax_.scatter(x, y, **{**style, "label": label, **scatter_kwargs}))
 
     def _label(self, name: str | None) -> None:
+        """Draw the names of the corners, the title, and the legend if there is room for it."""
         width = width_of(self.ax_)
         font_size = 10 if width > NARROWER else 7
         names = [fit_text(name, 0.34 * width, font_size, 2 if width > NARROWER else 1) for name in np.asarray(self.classes)]
