@@ -261,7 +261,7 @@ class _Rows:
 
         def segment_sums(segment: tuple[int, int]) -> tuple[float, ...]:
             scratch = np.empty((1, self._n_classes))
-            return kernels.sum_gaps(self._logits, labels, proba, targets.weight, *segment, self._step, scratch)
+            return kernels.sum_margins(self._logits, labels, proba, targets.weight, *segment, self._step, scratch)
 
         parts = np.array(list(map_in_order(self._pool, self._n_threads, segment_sums, self._segments)))
         target, uniform, square = (parts[:, :3].sum(axis=0) / self._weight()).tolist()

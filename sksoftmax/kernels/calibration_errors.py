@@ -14,11 +14,15 @@ import numpy as np
 
 from ._compile import kernel
 
+# The bin of p. Of n bins of equal width it is floor(p n), unless p is so near to an edge that the product's rounding decides:
+# the position is then off the edge by less than _ROUNDING, floor differs on either side of it, and p is compared with the edges
+# themselves, which NumPy's linspace has rounded in its own way. Other bins are searched from where equal widths would have p,
+# by steps to the neighbour: at most as many as there are bins, which are tens.
 _ROUNDING = 1e-9
 
 
 @kernel
-def _search(p, edges, e):
+def _search_bin(p, edges, e):
     """Return the bin of p among those of row e of the edges, starting where bins of equal width would have it."""
     last = edges.shape[1] - 2
     b = min(np.int64(p * (last + 1)), last)
@@ -30,14 +34,19 @@ def _search(p, edges, e):
 
 
 @kernel
-def _bin_of(p, edges, e, even):
+def _find_bin(p, edges, e, even):
     """Return the bin of p among those of row e of the edges."""
     if even:
         position = p * (edges.shape[1] - 1)
         b = np.int64(position + _ROUNDING)
         if b == np.int64(position - _ROUNDING):
             return b
-    return _search(p, edges, e)
+    return _search_bin(p, edges, e)
+
+
+# Sums of bins. An error over bins is made of each bin's weight, sum of probabilities and sum of outcomes, all in one pass or
+# two: means and norms of tens of bins are NumPy's. With labels, the sum of outcomes (is the row's label this column's class?)
+# has one term a row, where a one-hot matrix would have n_columns: bin_label_weights looks up the label's column alone.
 
 
 @kernel
@@ -47,20 +56,20 @@ def bin_sums(proba, values, weight, edges, even, sums):
     for i in range(proba.shape[0]):
         w = weight[i]
         for k in range(proba.shape[1]):
-            b = _bin_of(np.float64(proba[i, k]), edges, 0 if shared else k, even)
+            b = _find_bin(np.float64(proba[i, k]), edges, 0 if shared else k, even)
             sums[k, b, 0] += w
             sums[k, b, 1] += w * np.float64(values[i, k])
 
 
 @kernel
-def bin_hits(proba, labels, weight, edges, even, hits):
-    """Add each row's weight to ``hits[label, bin of the label's proba]``, (columns, n_bins); a label of -1 is none."""
+def bin_label_weights(proba, labels, weight, edges, even, sums):
+    """Add each row's weight to ``sums[label, bin of the label's proba]``, (columns, n_bins); a label of -1 is none."""
     shared = edges.shape[0] == 1
     for i in range(proba.shape[0]):
-        # No branch on what happened: it cannot be foreseen where labels are drawn.
+        # A label of -1 adds a zero to column 0: the processor would mispredict a branch on outcomes that are drawn at random.
         k = max(labels[i], 0)
-        amount = weight[i] if labels[i] >= 0 else 0.0
-        hits[k, _bin_of(np.float64(proba[i, k]), edges, 0 if shared else k, even)] += amount
+        w = weight[i] if labels[i] >= 0 else 0.0
+        sums[k, _find_bin(np.float64(proba[i, k]), edges, 0 if shared else k, even)] += w
 
 
 @kernel
@@ -68,7 +77,7 @@ def top_labels(proba, labels, confidence, outcomes):
     """Set each row's largest probability, and 0 where its first column is the label's, else -1."""
     n_classes = proba.shape[1]
     for i in range(proba.shape[0]):
-        # Four at once: a chain of comparisons would wait for each.
+        # Four chains of comparisons, none of which waits for another.
         m0, m1, m2, m3 = proba[i, 0], proba[i, 0], proba[i, 0], proba[i, 0]
         for k in range(0, n_classes - 3, 4):
             m0 = proba[i, k] if proba[i, k] > m0 else m0
@@ -78,6 +87,7 @@ def top_labels(proba, labels, confidence, outcomes):
         for k in range(n_classes - n_classes % 4, n_classes):
             m0 = proba[i, k] if proba[i, k] > m0 else m0
         largest = max(max(m0, m1), max(m2, m3))
+        # The label is the top one where it has the largest probability and is the first to have it, as argmax decides ties.
         outcome = np.int32(0) if proba[i, labels[i]] == largest else np.int32(-1)
         if outcome == 0:
             for k in range(labels[i]):
@@ -85,6 +95,10 @@ def top_labels(proba, labels, confidence, outcomes):
                     outcome = np.int32(-1)
         confidence[i, 0] = largest
         outcomes[i] = outcome
+
+
+# Labels by inversion: the first class whose cumulative probability exceeds u times their total, by a binary search of the row,
+# with one random number and log2(n_classes) comparisons a row. The total, instead of one, makes up for rounding in the sum.
 
 
 @kernel

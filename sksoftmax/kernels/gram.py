@@ -2,17 +2,24 @@
 
 from ._compile import kernel
 
+# X.T @ diag(w) @ X as a sum over tiles of four rows: each entry of the lower triangle is then read and written once for four
+# rows, and the loop along b, contiguous in x0 ... x3 and in out, is four fused multiplications a load of out, which LLVM
+# vectorises. w enters with the factor of index a, one multiplication for a row of the triangle.
+#
+# BLAS has no weighted syrk: it would need a copy of X times sqrt(w), which fails for the weights of off-diagonal blocks, which
+# are negative, or gemm, which computes both triangles. From some tens of columns on gemm wins nevertheless; the caller decides.
+
 
 @kernel(fastmath={"reassoc", "contract"})
 def add_weighted_gram(X, row_weight, gram):
-    """Add the lower triangle of ``X.T @ diag(row_weight) @ X`` to gram, four rows of float64 X at a time."""
+    """Add the lower triangle of ``X.T @ diag(row_weight) @ X`` to gram; X is float64."""
     n_rows, n_columns = X.shape
     n_tiled = n_rows - n_rows % 4
     for i in range(0, n_tiled, 4):
         x0, x1, x2, x3 = X[i], X[i + 1], X[i + 2], X[i + 3]
-        s0, s1, s2, s3 = row_weight[i], row_weight[i + 1], row_weight[i + 2], row_weight[i + 3]
+        w0, w1, w2, w3 = row_weight[i], row_weight[i + 1], row_weight[i + 2], row_weight[i + 3]
         for a in range(n_columns):
-            t0, t1, t2, t3 = s0 * x0[a], s1 * x1[a], s2 * x2[a], s3 * x3[a]
+            t0, t1, t2, t3 = w0 * x0[a], w1 * x1[a], w2 * x2[a], w3 * x3[a]
             out = gram[a]
             for b in range(a + 1):
                 out[b] += t0 * x0[b] + t1 * x1[b] + t2 * x2[b] + t3 * x3[b]
@@ -20,6 +27,11 @@ def add_weighted_gram(X, row_weight, gram):
         for a in range(n_columns):
             for b in range(a + 1):
                 gram[a, b] += row_weight[i] * X[i, a] * X[i, b]
+
+
+# The Hessian has a block for each pair (k, l) of logits: with H_i the second derivatives of row i's loss by its logits, block
+# (k, l) is X.T @ diag(H_i[k, l]) @ X. Each block is symmetric and (l, k) equals (k, l): an entry of the lower triangle of the
+# block of a pair l <= k stands in up to four places.
 
 
 @kernel
@@ -31,7 +43,9 @@ def add_hessian_blocks(X, pair_weight, first, last, positions, gram, hessian):
     X : (rows, width), float64
         With a last column of ones if there is an intercept.
     pair_weight : (n_pairs, rows)
-        As ``curvatures`` fills it.
+        As ``curvatures`` fills it: weighted second derivatives by two logits, in the order (0, 0), (1, 0), (1, 1), ...
+    first, last : int
+        Of the pairs, so that threads share them.
     positions : (n_logits, width)
         Where the parameters of each logit sit in the flat vector.
     gram : (width, width), float64

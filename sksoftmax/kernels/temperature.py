@@ -1,19 +1,31 @@
-"""Temperature: sums over rows of functions of one inverse temperature."""
+"""Sums over rows of what the likelihood of a temperature is made of, as functions of the inverse temperature."""
 
 import numpy as np
 
 from ._compile import kernel
 from .rowwise import exp_nonpositive
 
-# With gaps d of a row's logits to its largest and inverse temperature b, the row's cross-entropy is log(sum(exp(b d))) less
-# b times the target's mean gap. That mean does not depend on b, so that it is summed once, and passes know no targets.
+# The margins of a row are d_k = z_k - max(z) <= 0, for logits z. At the inverse temperature b = 1 / T its cross-entropy is
+#
+#   log(sum_k exp(b d_k)) - b sum_k target_k d_k
+#
+# The second sum does not depend on b: it is taken once (sum_margins), and a pass for a new b (sum_log_partition) sees no
+# targets. The first, the log-partition function A, has the cumulants of d under softmax(b d) as its derivatives by b:
+#
+#   A' = E d,  A'' = E d^2 - (E d)^2,  A''' = E d^3 - 3 E d^2 E d + 2 (E d)^3
+#
+# A pass takes all three from the same exponentials, which are its cost. They give the caller Halley's step to the root of
+# A'(b) = mean target margin, in log b, and the Taylor series that A's value behind the last step is taken from. As A is convex
+# there is one root. Newton's step would do without A''' and bisection without A'', both with more passes.
+#
+# Margins are float64 whatever the logits. The top's term, exp(0) = 1, is left out of the sum of exponentials, as in rowwise.
 
-_IMPOSSIBLE = -1e90  # a gap that stands for -inf: b times it is beyond every exp, and its cube is finite
+_IMPOSSIBLE = -1e90  # a margin that stands for -inf: b times it is beyond every exp, and its cube is finite
 
 
 @kernel
 def _largest_of_few(logits, i):
-    """Return the largest logit of row i: while its maximum waits for itself, the processor begins the next row."""
+    """Return the largest logit of row i by one chain of comparisons, beside which the processor begins the next row."""
     largest = logits[i, 0]
     for k in range(1, logits.shape[1]):
         largest = logits[i, k] if logits[i, k] > largest else largest
@@ -22,7 +34,7 @@ def _largest_of_few(logits, i):
 
 @kernel
 def _largest_of_many(logits, i):
-    """Return the largest logit of row i, of eight maxima that wait side by side."""
+    """Return the largest logit of row i by eight chains of comparisons, none of which waits for another."""
     m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = logits[i, 0]
     n_tiled = logits.shape[1] - logits.shape[1] % 8
     for k in range(0, n_tiled, 8):
@@ -40,114 +52,131 @@ def _largest_of_many(logits, i):
 
 
 @kernel
-def _fill_gaps(logits, i, weight, gaps, r):
-    """Fill row r of gaps with those of row i of logits to its largest; with zeros if it has no weight."""
+def _fill_margins(logits, i, weight, margins, r):
+    """Fill row r of margins with those of row i of logits; with zeros if it has no weight."""
     if weight[i] == 0.0:
-        gaps[r] = 0.0
+        margins[r] = 0.0
         return
     largest = _largest_of_few(logits, i) if logits.shape[1] < 32 else _largest_of_many(logits, i)
     for k in range(logits.shape[1]):
-        gap = np.float64(logits[i, k]) - largest
-        gaps[r, k] = gap if gap > _IMPOSSIBLE else _IMPOSSIBLE
+        margin = np.float64(logits[i, k]) - largest
+        margins[r, k] = margin if margin > _IMPOSSIBLE else _IMPOSSIBLE
 
 
 @kernel(fastmath={"reassoc", "contract"})
-def _row_gaps(gaps):
-    """Return the number of possible classes in the one row of gaps, their sum and their sum of squares."""
+def _sum_possible(margins):
+    """Return the number of possible classes in the one row of margins, the sum of theirs and that of their squares."""
     n_possible = total = squares = 0.0
-    for k in range(gaps.shape[1]):
-        possible = gaps[0, k] > _IMPOSSIBLE
-        gap = gaps[0, k] if possible else 0.0
+    for k in range(margins.shape[1]):
+        possible = margins[0, k] > _IMPOSSIBLE
+        margin = margins[0, k] if possible else 0.0
         n_possible += 1.0 if possible else 0.0
-        total += gap
-        squares += gap * gap
+        total += margin
+        squares += margin * margin
     return n_possible, total, squares
 
 
 @kernel
-def sum_gaps(logits, labels, proba, weight, start, stop, step, gaps):
-    """Return weighted sums over rows start:stop:step, a tuple.
+def sum_margins(logits, labels, proba, weight, start, stop, step, margins):
+    """Return sums over rows start:stop:step.
 
-    The mean gap under the target, the mean and the mean square under equal probabilities of the possible classes, the number
-    of finite logits so far below the row's largest that they count as impossible, and, not a sum, the least gap of a target.
-    ``labels`` is empty if the targets are rows of class probabilities, ``proba`` if they are labels; ``gaps``, (1, n_classes)
-    and float64, is scratch.
+    Parameters
+    ----------
+    logits : (n_rows, n_classes)
+    labels, proba : (n_rows,) integers, (n_rows, n_classes)
+        Targets: one of the two, the other is empty.
+    weight : (n_rows,)
+    start, stop, step : int
+    margins : (1, n_classes), float64
+        Scratch.
+
+    Returns
+    -------
+    target_sum, mean_sum, square_sum : float
+        Weighted sums of the mean margin under the target, and of the mean margin and the mean squared margin under equal
+        probabilities of the possible classes.
+    n_out_of_range : float
+        Number of finite logits so far below their row's largest that they count as impossible.
+    least : float
+        Least mean margin of a target, at most 0.
     """
     n_classes = logits.shape[1]
-    target_sum = mean_sum = square_sum = beyond = least = 0.0
+    target_sum = mean_sum = square_sum = n_out_of_range = least = 0.0
     for i in range(start, stop, step):
         if weight[i] == 0.0:
             continue
-        _fill_gaps(logits, i, weight, gaps, 0)
-        n_possible, total, squares = _row_gaps(gaps)
+        _fill_margins(logits, i, weight, margins, 0)
+        n_possible, total, squares = _sum_possible(margins)
         if n_possible < n_classes:
             for k in range(n_classes):
-                if gaps[0, k] == _IMPOSSIBLE and logits[i, k] > -np.inf:
-                    beyond += 1.0
+                if margins[0, k] == _IMPOSSIBLE and logits[i, k] > -np.inf:
+                    n_out_of_range += 1.0
         if len(labels) > 0:
-            target = gaps[0, labels[i]]
+            target_margin = margins[0, labels[i]]
         else:
-            target = mass = 0.0
+            # Divided by the sum of the probabilities, which is one within rounding only.
+            target_margin = proba_sum = 0.0
             for k in range(n_classes):
                 if proba[i, k] > 0.0:
-                    target += proba[i, k] * gaps[0, k]
-                    mass += proba[i, k]
-            target /= mass
-        least = min(least, target)
-        target_sum += weight[i] * target
+                    target_margin += proba[i, k] * margins[0, k]
+                    proba_sum += proba[i, k]
+            target_margin /= proba_sum
+        least = min(least, target_margin)
+        target_sum += weight[i] * target_margin
         mean_sum += weight[i] * total / n_possible
         square_sum += weight[i] * squares / n_possible
-    return target_sum, mean_sum, square_sum, beyond, least
+    return target_sum, mean_sum, square_sum, n_out_of_range, least
 
 
 @kernel
-def _exponentials(gaps, inverse_temperature, terms, n):
+def _exponentials(margins, inverse_temperature, terms, n):
     """Fill the first n of flat terms with exp(b d), without regard to where rows end: vectorises whatever their length."""
     for j in range(n):
-        terms[j] = exp_nonpositive(inverse_temperature * gaps[j])
+        terms[j] = exp_nonpositive(inverse_temperature * margins[j])
 
 
 @kernel(fastmath={"reassoc", "contract"})
-def _row_moments(gaps, terms, r):
-    """Return the sum of terms over row r less a leader's one, and the sums of terms times gaps, their squares and cubes."""
-    rest = first = second = third = n_leaders = 0.0
-    for k in range(gaps.shape[1]):
-        gap = gaps[r, k]
-        # A leader's term is one and stays apart: the rest keeps its digits, however small it is.
-        leads = gap == 0.0
-        n_leaders += 1.0 if leads else 0.0
-        term = 0.0 if leads else terms[r, k]
+def _row_moments(margins, terms, r):
+    """Return the sum of terms over row r without the top's, and the sums of terms times margins, their squares and cubes."""
+    rest = first = second = third = n_top = 0.0
+    for k in range(margins.shape[1]):
+        margin = margins[r, k]
+        # Terms of margin zero are ones and counted apart: the rest keeps its digits, however small it is.
+        at_top = margin == 0.0
+        n_top += 1.0 if at_top else 0.0
+        term = 0.0 if at_top else terms[r, k]
         rest += term
-        term *= gap
+        term *= margin
         first += term
-        term *= gap
+        term *= margin
         second += term
-        third += term * gap
-    return rest + (n_leaders - 1.0), first, second, third
+        third += term * margin
+    return rest + (n_top - 1.0), first, second, third
 
 
 @kernel
-def sum_log_partition(logits, weight, inverse_temperature, with_value, start, stop, step, gaps, terms):
+def sum_log_partition(logits, weight, inverse_temperature, with_value, start, stop, step, margins, terms):
     """Return the weighted sum over rows start:stop:step of log(sum(exp(b d))) and its first three derivatives by b, a tuple.
 
-    The first is zero unless asked for: with few classes and many weights the logarithms take a third of the time. ``gaps`` and
-    ``terms``, (rows, n_classes) and float64, are scratch; together they should fit in the first-level cache.
+    The first is zero unless asked for: with few classes and many weights the logarithms take a third of the time. ``margins``
+    and ``terms``, (rows, n_classes) and float64, are scratch; together they should fit in the first-level cache.
     """
     value = first = second = third = product = product_weight = 0.0
     n_taken = (stop - start + step - 1) // step
-    for begin in range(0, n_taken, len(gaps)):
-        n_rows = min(len(gaps), n_taken - begin)
+    for begin in range(0, n_taken, len(margins)):
+        n_rows = min(len(margins), n_taken - begin)
         for r in range(n_rows):
-            _fill_gaps(logits, start + (begin + r) * step, weight, gaps, r)
-        _exponentials(gaps.reshape(-1), inverse_temperature, terms.reshape(-1), n_rows * logits.shape[1])
+            _fill_margins(logits, start + (begin + r) * step, weight, margins, r)
+        _exponentials(margins.reshape(-1), inverse_temperature, terms.reshape(-1), n_rows * logits.shape[1])
         for r in range(n_rows):
-            rest, mean, square, cube = _row_moments(gaps, terms, r)
+            rest, mean, square, cube = _row_moments(margins, terms, r)
             scale = 1.0 / (1.0 + rest)
             mean *= scale
             square *= scale
             row_weight = weight[start + (begin + r) * step]
             if with_value:
-                # A logarithm for many rows of one weight: that of the product of 1 + rest, less one to keep the digits.
+                # One logarithm for many rows of equal weight: of the product of their 1 + rest. Kept is the product less one,
+                # of which log1p reads all digits where every rest is small.
                 if row_weight != product_weight or product > 1e200:
                     value += product_weight * np.log1p(product)
                     product_weight, product = row_weight, 0.0

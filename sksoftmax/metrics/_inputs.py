@@ -163,7 +163,7 @@ def check_rows(proba: ArrayLike, name: str) -> NDArray:
     rows = np.asarray(proba)
     floats = rows.dtype == np.float32 or rows.dtype == np.float64
     if floats and rows.ndim == 2 and rows.size and rows.flags.c_contiguous:
-        if kernels.find_no_distribution(rows, PROBA_TOLERANCE) < 0:
+        if kernels.find_invalid_proba(rows, PROBA_TOLERANCE) < 0:
             return rows
     elif rows.ndim != 2:
         raise ValueError(f"{name} must be rows of class probabilities, got an array of shape {rows.shape}.")
@@ -184,7 +184,7 @@ def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArra
     if proba.ndim == 1 or (proba.shape[1] == 1 and not alone):
         second = proba.ravel()
         proba = np.column_stack([np.zeros_like(second) if from_logits else 1 - second, second])
-    row = kernels.find_no_logits(proba) if from_logits else kernels.find_no_distribution(proba, PROBA_TOLERANCE)
+    row = kernels.find_invalid_logits(proba) if from_logits else kernels.find_invalid_proba(proba, PROBA_TOLERANCE)
     if row < 0:
         return proba
     if from_logits:

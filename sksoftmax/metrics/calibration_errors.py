@@ -264,7 +264,7 @@ class BinnedError:
         if events.target is not None:
             return self._sums(events.target, events.weight)[1]
         sums = np.zeros_like(self.mass)
-        kernels.bin_hits(events.proba, events.labels, events.weight, self.edges, self._even, sums)
+        kernels.bin_label_weights(events.proba, events.labels, events.weight, self.edges, self._even, sums)
         return sums
 
     def _sums(self, values: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:

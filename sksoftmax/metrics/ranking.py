@@ -64,10 +64,10 @@ def top_k_accuracy_score(
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight, from_logits=from_logits)
     hits, shares = np.empty(given.n_rows), np.zeros(given.n_rows)
     if given.labels is not None:
-        kernels.top_k_hits(given.proba, given.labels, k, hits)
+        kernels.top_k_accuracies(given.proba, given.labels, k, hits)
         return mean_share(given.weight, hits)
     for column in range(given.n_classes):
-        kernels.top_k_hits(given.proba, np.full(given.n_rows, column, dtype=np.int32), k, hits)
+        kernels.top_k_accuracies(given.proba, np.full(given.n_rows, column, dtype=np.int32), k, hits)
         shares += given.target[:, column] * hits
     return mean_share(given.weight, shares)
 
