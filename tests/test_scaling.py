@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import reference_scaling
 from scipy.optimize import minimize_scalar
+from sklearn.exceptions import ConvergenceWarning
 
 import reference
 from sksoftmax.calibration import (
@@ -16,6 +17,7 @@ from sksoftmax.calibration import (
     VectorScaling,
 )
 from sksoftmax.calibration._scaling import STRENGTHS
+from sksoftmax.solvers import StoppingRule
 
 SCALING = [BiasCorrectedTemperatureScaling, VectorScaling, StructuredVectorScaling, StructuredMatrixScaling]
 SHAPES = ["multiple", "diagonal", "diagonal", "matrix"]
@@ -131,6 +133,15 @@ def test_few_rows_and_classes_without_any(method):
     assert np.isfinite(calibrator.predict_log_proba(logits)).all()
     np.testing.assert_allclose(proba.sum(axis=1), 1)
     assert proba.shape == (14, 6)
+
+
+@pytest.mark.parametrize("method", FAMILY)
+def test_an_unfinished_fit_warns_at_the_users_line(method, monkeypatch):
+    monkeypatch.setattr("sksoftmax.calibration._regression.STOP", StoppingRule(tol=1e-12, max_iter=1))
+    with pytest.warns(ConvergenceWarning, match=f"{method.__name__}: .* with a gradient norm of") as warned:
+        calibrator = method().fit(*make())
+    assert [warning.filename for warning in warned] == [__file__]
+    assert not calibrator.solution_.converged
 
 
 @pytest.mark.parametrize("method", FAMILY)

@@ -46,8 +46,18 @@ class RegressionScaling(Calibrator):
         super().__init__(input=input)
         self.strength = strength
 
-    def _regress(self, z: Matrix, targets: Targets, ridge: float) -> tuple[dict[str, Any], Solution]:
-        """Return the fitted attributes and the solution; ridge is the strength times K/n."""
+    def _regress(self, z: Matrix, targets: Targets, ridge: float, temperature: float) -> tuple[dict[str, Any], Solution]:
+        """Return the fitted attributes, in which ``temperature_`` replaces the temperature of z, and the solution.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_rows, n_classes), float64
+            Log-probabilities at the temperature.
+        targets : Targets
+        ridge : float
+            The strength times K/n.
+        temperature : float
+        """
         raise NotImplementedError
 
     def _apply(self, z: Matrix) -> Matrix:
@@ -59,7 +69,7 @@ class RegressionScaling(Calibrator):
         optimum = fit_temperature(logits, targets, total_weight)
         mixing = 1 / (total_weight + 1) if self._mixes else 0.0
         z = log_proba(mix_uniform(logits, optimum.mixing), optimum.temperature, mixing=mixing)
-        fitted, solution = self._regress(z, targets, strength * targets.n_classes / total_weight)
+        fitted, solution = self._regress(z, targets, strength * targets.n_classes / total_weight, optimum.temperature)
         warn_unless_converged(self, solution)
         return {
             "temperature_": optimum.temperature,

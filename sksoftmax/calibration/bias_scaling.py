@@ -8,8 +8,6 @@ from __future__ import annotations
 import sys
 from typing import Any, Literal
 
-from numpy.typing import NDArray
-
 from ..losses import Targets
 from ..solvers import Solution
 from ._regression import Matrix, fit_diagonal
@@ -70,17 +68,11 @@ class BiasCorrectedTemperatureScaling(RegressionScaling):
     def __init__(self, *, strength: float | Literal["cv"] = 0.01, input: Literal["logits", "proba"] = "logits") -> None:
         super().__init__(strength=strength, input=input)
 
-    def _fit(self, logits: NDArray, targets: Targets, total_weight: float) -> dict[str, Any]:
-        fitted = super()._fit(logits, targets, total_weight)
-        scale = float(fitted.pop("scale"))
-        # A negative or zero scale has no positive temperature: T is then so large that the logits are nearly equal.
-        temperature = fitted["temperature_"] / max(scale, sys.float_info.epsilon)
-        fitted["temperature_"] = min(temperature, sys.float_info.max)
-        return fitted
-
-    def _regress(self, z: Matrix, targets: Targets, ridge: float) -> tuple[dict[str, Any], Solution]:
+    def _regress(self, z: Matrix, targets: Targets, ridge: float, temperature: float) -> tuple[dict[str, Any], Solution]:
         scale, intercept, solution = fit_diagonal(z, targets, on_scale=ridge, on_intercept=ridge, shared=True)
-        return {"scale": scale[0], "intercept_": intercept}, solution
+        # T / scale; if the scale is not positive, T is so large that the logits are nearly equal.
+        temperature = temperature / max(float(scale[0]), sys.float_info.epsilon)
+        return {"temperature_": min(temperature, sys.float_info.max), "intercept_": intercept}, solution
 
     def _apply(self, z: Matrix) -> Matrix:
         z += self.intercept_

@@ -75,7 +75,7 @@ class StructuredMatrixScaling(RegressionScaling):
 
     coef_: Matrix
 
-    def _regress(self, z: Matrix, targets: Targets, ridge: float) -> tuple[dict[str, Any], Solution]:
+    def _regress(self, z: Matrix, targets: Targets, ridge: float, temperature: float) -> tuple[dict[str, Any], Solution]:
         coef, intercept, solution = fit_matrix(
             z, targets, on_diagonal=ridge, off_diagonal=ridge * (targets.n_classes - 1), on_intercept=ridge
         )

@@ -16,7 +16,7 @@ from ._scaling import RegressionScaling
 class _DiagonalScaling(RegressionScaling):
     scale_: Matrix
 
-    def _regress(self, z: Matrix, targets: Targets, ridge: float) -> tuple[dict[str, Any], Solution]:
+    def _regress(self, z: Matrix, targets: Targets, ridge: float, temperature: float) -> tuple[dict[str, Any], Solution]:
         scale, intercept, solution = fit_diagonal(z, targets, on_scale=ridge, on_intercept=ridge, shared=False)
         return {"scale_": scale, "intercept_": intercept}, solution
 
