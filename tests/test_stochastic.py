@@ -1,4 +1,4 @@
-"""Stochastic solvers: the steps of their rules, limits, schedules, seeds, sparse rows, ends of fits."""
+"""Stochastic solvers: the steps of each, limits, schedules, seeds, sparse rows, ends of fits."""
 
 import warnings
 from dataclasses import replace
@@ -49,7 +49,7 @@ def sparse_problem(make_problem, n_rows=101, n_features=7, n_classes=3):
     return X, labels, weight
 
 
-RULES = {
+OPTIMIZERS = {
     "sgd": (SGD(), reference.sgd, {}, True),
     "momentum": (SGD(momentum=0.9), reference.sgd, {"momentum": 0.9}, False),
     "nesterov": (SGD(momentum=0.5, nesterov=True), reference.sgd, {"momentum": 0.5, "nesterov": True}, False),
@@ -65,9 +65,9 @@ RULES = {
 @pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @CONTAINERS
-@pytest.mark.parametrize("rule", RULES)
-def test_the_steps_are_those_of_the_rule(rule, container, fit_intercept, average, make_problem):
-    solver, step, options, implicit = RULES[rule]
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_steps_are_those_of_the_optimizer(optimizer, container, fit_intercept, average, make_problem):
+    solver, step, options, implicit = OPTIMIZERS[optimizer]
     solver = clone(solver).set_params(
         learning_rate=0.05, batch_size=16, schedule=InverseScaling(power=0.7, delay=5), average=average
     )
@@ -142,7 +142,7 @@ def test_averaged_sgd_with_a_falling_rate_ends_at_the_optimum_of_batch_solvers(c
 
 @pytest.mark.parametrize("solver", [Adam(learning_rate=0.05), AdaGrad(learning_rate=0.3), RMSProp(learning_rate=0.05),
                                     SGD(momentum=0.9)], ids=repr)  # fmt: skip
-def test_rules_with_moments_approach_the_optimum_too(solver, make_problem):
+def test_optimizers_with_moments_approach_the_optimum_too(solver, make_problem):
     X, labels, weight = make_problem(600, 5, 3)
     objective = make_objective(X, labels, 3, 1e-2, weight)
     best = NewtonCholesky().solve(objective, np.zeros(18), stop=StoppingRule(1e-8, 50))
