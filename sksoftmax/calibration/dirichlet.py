@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval
 
+from .._sklearn import Interval
 from ..data.dataset import as_rows
 from ..data.rows import score_rows
 from ..losses import Targets
