@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .data.arrays import as_floats, check_proba
+from .data.arrays import as_floats, check_logits, check_proba
 from .data.weights import check_weight, scale_weight
 from .kernels import rowwise as rowwise_kernels
 from .kernels.losses import cross_entropy as cross_entropy_kernels
@@ -280,10 +280,7 @@ def _rows(logits: ArrayLike, *, copy: bool) -> tuple[NDArray, tuple[int, ...]]:
     if given.ndim not in (1, 2) or given.shape[-1] == 0:
         raise ValueError(f"logits must be (n_rows, n_classes) or (n_classes,), got an array of shape {given.shape}.")
     rows = (np.array(given, order="C") if copy else np.ascontiguousarray(given)).reshape(-1, given.shape[-1])
-    bad = np.isnan(rows) | (rows == np.inf)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise ValueError(f"logits must be finite or -inf, got {rows[row, column]} in row {row}, column {column}.")
+    check_logits(rows, "logits")
     return rows, given.shape
 
 

@@ -25,6 +25,7 @@ SMALL_BLOCKS = {
     "data.rows.MIN_BLOCK_ROWS": 8,
     "data.rows.SEGMENT_WORK": 1,
     "calibration._inputs.BLOCK_ROWS": 8,
+    "data.arrays.BLOCK_ROWS": 8,
     "calibration._likelihood.BLOCK_SIZE": 2**5,
     "calibration._likelihood.SEGMENT_SIZE": 2**6,
     "calibration.ensemble.BLOCK_ROWS": 8,

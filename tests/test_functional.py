@@ -157,7 +157,7 @@ BAD_INPUT = [
     ({"y": ["a", "b"]}, r"integer class indices"),
     ({"y": [0, 1, 2]}, r"y must be labels of shape \(2,\)"),
     ({"y": [[0.5, 0.5, 0.0], [0.5, 0.6, 0.0]]}, r"row 1 sums to 1.1"),
-    ({"y": [[1.5, -0.5, 0.0], [1.0, 0.0, 0.0]]}, r"row 0 holds the negative number -0.5"),
+    ({"y": [[1.5, -0.5, 0.0], [1.0, 0.0, 0.0]]}, r"row 0 holds \[1.5, -0.5, 0.0\]"),
     ({"y": [[0.5, 0.5], [0.5, 0.5]]}, r"of shape \(2, 3\), got \(2, 2\)"),
     ({"sample_weight": [1.0, -1.0]}, r"sample_weight must be finite and non-negative, got -1.0 in row 1"),
     ({"sample_weight": [0.0, 0.0]}, r"must not be zero throughout"),

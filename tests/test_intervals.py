@@ -141,7 +141,7 @@ def test_intervals_cover(rng, share):
         (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, n_resamples=0), "n_resamples must be an integer"),
         (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, method="bca"), "method must be one of 'basic', 'percentile'"),
         (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, confidence_level=1), r"confidence_level must be in \(0, 1\)"),
-        (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, [[0.5, 0.6]] * 2), "sum to 1"),
+        (lambda: bootstrap(accuracy, [0, 1], [[0.5, 0.5]] * 2, [[0.5, 0.6]] * 2), "row 0 sums to 1.1"),
     ],
 )
 def test_bad_input(call, message):

@@ -124,7 +124,7 @@ def test_rows_that_are_no_logits_are_named(rng, name, row):
     labels, proba, _ = make_predictions(rng)
     logits = np.log(proba)
     logits[7] = row
-    with pytest.raises(ValueError, match="y_proba must be logits, finite or -inf but not all -inf; row 7 holds"):
+    with pytest.raises(ValueError, match=r"y_proba must (be finite or -inf, got|not be -inf for every class).* in row 7"):
         METRICS[name].function(labels, logits, from_logits=True)
 
 
@@ -469,7 +469,7 @@ def test_a_call_that_scikit_learn_understands_gives_its_figure_or_an_error(name,
         with pytest.raises((AttributeError, TypeError), match=r"has no attribute|unexpected keyword argument"):
             getattr(metrics, name)(*given, **options)
     elif np.ndim(given[1]) == 2 and not np.allclose(np.sum(given[1], axis=1), 1):  # several labels a row
-        with pytest.raises(ValueError, match="must sum to 1"):
+        with pytest.raises(ValueError, match="must hold class probabilities"):
             getattr(metrics, name)(*given, **options)
     else:
         np.testing.assert_allclose(getattr(metrics, name)(*given, **options), expected, rtol=1e-12)

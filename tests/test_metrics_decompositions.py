@@ -188,7 +188,7 @@ def test_corp_names_bad_options(rng):
         ValueError, match=r"score must be one of 'brier_score_loss', 'cross_entropy_loss'; got 'spherical_score'"
     ):
         decompose_score_corp(y, softmax(logits), score="spherical_score")
-    with pytest.raises(ValueError, match="y_proba must sum to 1"):
+    with pytest.raises(ValueError, match="y_proba must hold class probabilities"):
         decompose_score_corp(y, 2 * softmax(logits))
 
 

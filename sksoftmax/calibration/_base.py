@@ -16,12 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._estimator.constraints import SortedStrOptions
 from .._sklearn import _fit_context
-from ..data.arrays import as_numpy
+from ..data.arrays import as_numpy, check_possible
 from ..data.targets import make_targets
 from ..data.weights import check_weight
 from ..kernels import rowwise as kernels
 from ..losses import Targets
-from ._inputs import check_logits, check_no_empty_row, check_true_class_is_finite, check_y
+from ._inputs import check_true_class_is_finite, check_y, read_logits
 from ._zeros import fill_zeros, logit_of_zero
 
 # The sum of the weights is clipped to between this and its inverse, since strengths of penalties are divided by it.
@@ -109,7 +109,7 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         """
         logits, y, sample_weight = as_numpy(logits=logits, y=y, sample_weight=sample_weight)
         proba = self.input == "proba"
-        rows, n_columns, finite = check_logits(logits, proba=proba)
+        rows, n_columns, finite = read_logits(logits, proba=proba)
         n_rows, n_classes = rows.shape
         if self.two_classes_only and n_classes != 2:
             raise ValueError(f"{type(self).__name__} is for two classes, got {n_classes} columns of {self.input}.")
@@ -192,11 +192,11 @@ class Calibrator(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=Non
         """Return calibrated logits with a column for each class, of validated input."""
         check_is_fitted(self)
         proba = self.input == "proba"
-        rows, _, finite = check_logits(logits, proba=proba, n_classes=len(self.classes_))
+        rows, _, finite = read_logits(logits, proba=proba, n_classes=len(self.classes_))
         if proba:
             rows = fill_zeros(rows, self.log_zero_)
         elif not finite:
-            check_no_empty_row(rows)
+            check_possible(rows, "logits")
         return self._transform(rows)
 
     def set_output(self, *, transform: Any = None) -> Calibrator:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..data.arrays import as_floats, check_proba
+from ..data.arrays import as_floats, check_logits, check_proba, two_columns
 from ..data.labels import check_classes, check_labels, encode_labels, label_vector
 from ..data.targets import check_proba_targets, is_proba
 from ..losses import Targets
@@ -24,7 +24,7 @@ BLOCK_ROWS = 4096
 # logits
 
 
-def check_logits(given: Any, *, proba: bool, n_classes: int | None = None) -> tuple[NDArray, int, bool]:
+def read_logits(given: Any, *, proba: bool, n_classes: int | None = None) -> tuple[NDArray, int, bool]:
     """Return validated logits, with a column for each class.
 
     Parameters
@@ -55,51 +55,16 @@ def check_logits(given: Any, *, proba: bool, n_classes: int | None = None) -> tu
     n_columns = 1 if rows.ndim == 1 else rows.shape[1]
     if n_classes not in (None, max(n_columns, 2)):
         raise ValueError(f"{name} must have {n_classes} columns, as many as there were classes in fit, got {n_columns}.")
-    finite = _check_finite(rows.reshape(len(rows), -1), name)
+    finite = check_logits(rows.reshape(len(rows), -1), name)
     if n_columns == 1:
-        rows = _two_columns(rows.ravel(), proba=proba)
+        rows = two_columns(rows.ravel(), name, proba=proba)
     return (_log(rows) if proba else rows), n_columns, finite
-
-
-def _check_finite(rows: NDArray, name: str) -> bool:
-    """Return whether all numbers are finite; raise if one is NaN or +inf."""
-    with np.errstate(all="ignore"):
-        if np.isfinite(rows.sum()):  # one pass, no array
-            return True
-    finite = True
-    for start in range(0, len(rows), BLOCK_ROWS):
-        block = rows[start : start + BLOCK_ROWS]
-        bad = np.argwhere(np.isnan(block) | (block == np.inf))
-        if len(bad):
-            row, column = bad[0]
-            value = block[row, column]
-            raise ValueError(f"{name} must be finite or -inf, got {value} in row {start + row}, column {column}.")
-        finite = finite and bool(np.isfinite(block).all())
-    return finite
-
-
-def _two_columns(column: NDArray, *, proba: bool) -> NDArray:
-    """Return the columns of both classes, given that of the second one."""
-    if not proba:
-        return np.column_stack([np.zeros_like(column), column])
-    bad = np.flatnonzero(~((column >= 0) & (column <= 1)))
-    if len(bad):
-        raise ValueError(f"proba must be in [0, 1], got {column[bad[0]]} in row {bad[0]}.")
-    return np.column_stack([1 - column, column])
 
 
 def _log(proba: NDArray) -> NDArray:
     """Return the logarithms of class probabilities."""
     with np.errstate(divide="ignore"):
         return np.log(check_proba(proba, "proba"))
-
-
-def check_no_empty_row(rows: NDArray) -> None:
-    """Raise a ValueError if a row's logits are all −inf."""
-    for start in range(0, len(rows), BLOCK_ROWS):
-        bad = np.flatnonzero((rows[start : start + BLOCK_ROWS] == -np.inf).all(axis=1))
-        if len(bad):
-            raise ValueError(f"logits must not be -inf for every class, as they are in row {start + bad[0]}.")
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.arrays import two_columns
 from ..functional import log_softmax
 
 RESPONSE_METHODS = ("decision_function", "predict_log_proba", "predict_proba")
@@ -87,11 +88,6 @@ def read_logits(estimator: Any, X: Any, method: str) -> NDArray:
     return logits
 
 
-def two_columns(logits: NDArray) -> NDArray:
-    """Return logits with a column for each class: a single logit is the second class's, and the first class's is 0."""
-    return np.column_stack([np.zeros_like(logits), logits]) if logits.ndim == 1 else logits
-
-
 def one_column(logits: NDArray) -> NDArray:
     """Return logits as scikit-learn's ``decision_function``: for two classes the second minus the first."""
     return logits[:, 1] - logits[:, 0] if logits.ndim == 2 and logits.shape[1] == 2 else logits
@@ -101,7 +97,7 @@ def align(columns: NDArray, classes: NDArray, all_classes: NDArray) -> NDArray:
     """Return logits or log-probabilities with a column for each of ``all_classes``: −inf for those not among ``classes``."""
     if np.array_equal(classes, all_classes):
         return columns
-    columns = two_columns(columns)
+    columns = two_columns(columns) if columns.ndim == 1 else columns
     place = {name: k for k, name in enumerate(all_classes.tolist())}
     aligned = np.full((len(columns), len(all_classes)), -np.inf, dtype=columns.dtype)
     aligned[:, [place[name] for name in classes.tolist()]] = columns
@@ -110,4 +106,5 @@ def align(columns: NDArray, classes: NDArray, all_classes: NDArray) -> NDArray:
 
 def log_proba_of(logits: NDArray, labels: NDArray) -> NDArray[np.float64]:
     """Return the log-probabilities of the true classes, given by index, in nats."""
-    return log_softmax(two_columns(logits))[np.arange(len(labels)), labels].astype(np.float64)
+    columns = two_columns(logits) if logits.ndim == 1 else logits
+    return log_softmax(columns)[np.arange(len(labels)), labels].astype(np.float64)

@@ -17,10 +17,10 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
+from .arrays import MAX_SHOWN, show
+
 # Integer labels are counted instead of sorted if their range exceeds the number of rows by at most this.
 MAX_EXTRA_RANGE = 1 << 16
-# Labels, or values of them, that a message lists.
-MAX_SHOWN = 8
 
 Encoded = tuple[NDArray, NDArray[np.int32]]
 
@@ -204,12 +204,6 @@ def sorted_labels(values: Iterable, dtype: np.dtype, *, name: str, given: str | 
         some = " and ".join(sorted(map(repr, of_type.values()))[:2])
         hint = f"; pass {given}= to name the columns" if given else ""
         raise ValueError(f"{name} must hold labels of one kind that can be sorted, got {some}{hint}.") from error
-
-
-def show(values: Any) -> str:
-    """Return the first values as text, for messages."""
-    flat = np.ravel(values).tolist()
-    return f"[{', '.join(map(repr, flat[:MAX_SHOWN]))}{', …' if len(flat) > MAX_SHOWN else ''}]"
 
 
 def _find(y: NDArray, name: str, given: str | None) -> Encoded:

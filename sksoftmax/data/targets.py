@@ -17,8 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._sklearn import _check_sample_weight
 from ..losses import Targets
-from .arrays import as_floats, check_proba
-from .labels import show
+from .arrays import as_floats, check_proba, show
 from .weights import scale_weight
 
 ClassWeight = dict | str | None
@@ -67,7 +66,7 @@ def check_proba_targets(
         raise ValueError(
             f"{name} is sparse; pass class labels as a one-dimensional array, or class probabilities as a dense one."
         )
-    proba = check_proba(y, name)
+    proba = check_proba(y, name, hint=" Pass class labels as a one-dimensional array.")
     if len(proba) != n_rows:
         raise ValueError(f"{rows} and {name} have inconsistent numbers of rows: {n_rows} and {len(proba)}.")
     own = column_names(y)

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.arrays import PROBA_TOLERANCE, as_floats, as_numpy, check_proba
-from ..data.labels import check_classes, encode_labels, label_vector, show
+from ..data.arrays import PROBA_TOLERANCE, as_floats, as_numpy, check_logits, check_possible, check_proba, show, two_columns
+from ..data.labels import check_classes, encode_labels, label_vector
 from ..data.targets import check_proba_targets, is_proba
 from ..data.weights import check_weight, scale_weight
 from ..kernels import metrics as kernels
@@ -162,12 +162,8 @@ def check_rows(proba: ArrayLike, name: str) -> NDArray:
     """Return ``check_proba(proba, name)``, in one pass if the rows are valid."""
     rows = np.asarray(proba)
     floats = rows.dtype == np.float32 or rows.dtype == np.float64
-    if floats and rows.ndim == 2 and rows.size and rows.flags.c_contiguous:
-        if kernels.find_invalid_proba(rows, PROBA_TOLERANCE) < 0:
-            return rows
-    elif rows.ndim != 2:
-        raise ValueError(f"{name} must be rows of class probabilities, got an array of shape {rows.shape}.")
-    return check_proba(proba, name)
+    one_pass = floats and rows.ndim == 2 and rows.size and rows.flags.c_contiguous
+    return rows if one_pass and kernels.find_invalid_proba(rows, PROBA_TOLERANCE) < 0 else check_proba(proba, name)
 
 
 def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArray:
@@ -178,23 +174,17 @@ def _check_columns(y_proba: ArrayLike, from_logits: bool, alone: bool) -> NDArra
     given = as_floats(y_proba, "y_proba")
     if given.ndim not in (1, 2):
         raise ValueError(f"y_proba must be numbers, a column a class; got shape {given.shape}.")
-    proba = np.ascontiguousarray(given)
-    if len(proba) == 0:
+    rows = np.ascontiguousarray(given)
+    if len(rows) == 0:
         raise ValueError("y_proba has no rows.")
-    if proba.ndim == 1 or (proba.shape[1] == 1 and not alone):
-        second = proba.ravel()
-        proba = np.column_stack([np.zeros_like(second) if from_logits else 1 - second, second])
-    row = kernels.find_invalid_logits(proba) if from_logits else kernels.find_invalid_proba(proba, PROBA_TOLERANCE)
-    if row < 0:
-        return proba
-    if from_logits:
-        fault = f"must be logits, finite or -inf but not all -inf; row {row} holds {show(proba[row])}"
-    elif np.isnan(proba[row]).any() or proba[row].min() < 0 or given.ndim == 1:
-        fault = f"must hold probabilities in [0, 1]; row {row} holds {show(given[row])}"
-    else:
-        total = proba[row].sum(dtype=np.float64)
-        fault = f"must sum to 1 in each row, within {PROBA_TOLERANCE}; row {row} sums to {total:.6g}"
-    raise ValueError(f"y_proba {fault}.")
+    if rows.ndim == 1 or (rows.shape[1] == 1 and not alone):
+        rows = two_columns(rows.ravel(), "y_proba", proba=not from_logits)
+    if not from_logits:
+        return check_rows(rows, "y_proba")
+    if kernels.find_invalid_logits(rows) >= 0:
+        check_logits(rows, "y_proba")
+        check_possible(rows, "y_proba")
+    return rows
 
 
 def normalise(weight: NDArray[np.float64], *arrays: Any) -> tuple[Any, ...]:
