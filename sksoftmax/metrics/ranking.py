@@ -62,13 +62,13 @@ def top_k_accuracy_score(
     if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
         raise ValueError(f"k must be a positive integer, got {k!r}.")
     given = check_predictions(y_true, y_proba, labels=labels, sample_weight=sample_weight, from_logits=from_logits)
-    hits, shares = np.empty(given.n_rows), np.zeros(given.n_rows)
+    accuracies, shares = np.empty(given.n_rows), np.zeros(given.n_rows)
     if given.labels is not None:
-        kernels.top_k_accuracies(given.proba, given.labels, k, hits)
-        return mean_share(given.weight, hits)
+        kernels.top_k_accuracies(given.proba, given.labels, k, accuracies)
+        return mean_share(given.weight, accuracies)
     for column in range(given.n_classes):
-        kernels.top_k_accuracies(given.proba, np.full(given.n_rows, column, dtype=np.int32), k, hits)
-        shares += given.target[:, column] * hits
+        kernels.top_k_accuracies(given.proba, np.full(given.n_rows, column, dtype=np.int32), k, accuracies)
+        shares += given.target[:, column] * accuracies
     return mean_share(given.weight, shares)
 
 
