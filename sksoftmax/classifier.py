@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from ._estimator.availability import available_if, check_learns_from_parts
+from ._estimator.availability import available_if, check_partial_fit
 from ._estimator.constraints import NameOrObject, SortedStrOptions
 from ._estimator.fitted import restore_on_error, set_fitted_attributes
 from ._estimator.prediction import LinearPrediction
@@ -321,7 +321,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEs
         progress.on_fit_end()
         return self
 
-    @available_if(check_learns_from_parts)
+    @available_if(check_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None

@@ -64,7 +64,7 @@ def check_proba(estimator: Any) -> None:
     (LOSSES.get(loss, Loss) if isinstance(loss, str) else loss).require_proba()
 
 
-def check_learns_from_parts(estimator: Any) -> None:
+def check_partial_fit(estimator: Any) -> None:
     """Raise an AttributeError that names the stochastic solvers if the estimator's solver is none of them."""
     solver = estimator.solver
     if solver_class(solver).has_partial_fit:

@@ -1,6 +1,7 @@
-"""Fitted attributes: set all at once, and taken back where a fit fails.
+"""Fitted attributes: set together at the end of a fit, and restored if it fails.
 
-What lives here: what keeps an estimator whole whenever a fit is interrupted or refused. What doesn't: what is fitted.
+What lives here: ``set_fitted_attributes`` and ``restore_on_error``, so that an estimator holds the attributes of one fit when
+another is interrupted or raises. What doesn't: the fit.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from ..fitting.partial_fit import PartialFitState
 
 
 def set_fitted_attributes(estimator: Any, attributes: dict[str, Any], outcome: Outcome, state: PartialFitState) -> None:
-    """Set the fitted attributes, all at once: no interrupt can come between two of them.
+    """Set the fitted attributes in one step, which an interrupt cannot divide.
 
     Parameters
     ----------
     estimator : estimator
     attributes : dict
-        What predictions need.
+        The attributes that predictions need.
     outcome : Outcome
-        What the rest is made of.
+        Outcome of the fit loop, from which the other attributes are made.
     state : PartialFitState
-        What ``partial_fit`` goes on from.
+        The state from which ``partial_fit`` continues.
     """
     solution = outcome.solution
     fitted = {
@@ -42,7 +43,7 @@ def set_fitted_attributes(estimator: Any, attributes: dict[str, Any], outcome: O
 
 @contextmanager
 def restore_on_error(estimator: Any) -> Iterator[None]:
-    """Take back what validation notes of X on the estimator if nothing of the fit is kept: the last fit stays whole."""
+    """Restore, if the block raises before it sets ``solution_``, the attributes that validation of X has set."""
     noted = ("n_features_in_", "feature_names_in_")
     before = dict(vars(estimator))
     try:

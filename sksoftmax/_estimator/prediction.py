@@ -1,7 +1,7 @@
 """Predictions of a linear model: logits, labels, probabilities and accuracy.
 
 What lives here: ``LinearPrediction``, a base of estimators that have ``coef_``, ``intercept_``, ``classes_`` and ``loss_``.
-What doesn't: how these are fitted.
+What doesn't: fits.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LinearPrediction(LinearClassifierMixin, SparseCoefMixin):
         Returns
         -------
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes the one of ``classes_[1]``, against 0 for ``classes_[0]``. The same for a row whatever the others.
+            For two classes that of ``classes_[1]`` against 0 for ``classes_[0]``. A row's values do not depend on others.
         """
         logits = self._logits(X)
         return logits[:, 0] if logits.shape[1] == 1 else logits
@@ -66,7 +66,7 @@ class LinearPrediction(LinearClassifierMixin, SparseCoefMixin):
 
     @available_if(check_proba)
     def predict_proba(self, X: Any) -> NDArray:
-        """Return class probabilities; not there with a loss that has none.
+        """Return class probabilities; available if the loss has them.
 
         Parameters
         ----------
@@ -84,7 +84,7 @@ class LinearPrediction(LinearClassifierMixin, SparseCoefMixin):
     def predict_log_proba(self, X: Any) -> NDArray:
         """Return logarithms of class probabilities, in nats, computed from the logits: finite where these are.
 
-        Not there with a loss that has no probabilities.
+        Available if the loss has probabilities.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class LinearPrediction(LinearClassifierMixin, SparseCoefMixin):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels, or rows of class probabilities, whose share on the predicted class counts.
+            Labels, or rows of class probabilities: a row counts with its probability of the predicted class.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -124,6 +124,7 @@ class LinearPrediction(LinearClassifierMixin, SparseCoefMixin):
         return float(np.average(proba[np.arange(len(predicted)), predicted], weights=weight))
 
     def _logits(self, X: Any) -> NDArray:
+        """Return the logits of validated rows, (n_samples, 1) for two classes, (n_samples, n_classes) for more."""
         check_is_fitted(self)
         (X,) = as_numpy(X=X)
         X = read_rows(self, X)
@@ -132,7 +133,7 @@ class LinearPrediction(LinearClassifierMixin, SparseCoefMixin):
         coef = self._dense_coef()
         coef = np.ascontiguousarray(coef if rows.class_major else coef.T, dtype=rows.dtype)
         intercept = self.intercept_.astype(dtype, copy=False)
-        # Not asked where one thread will do: counting cores runs a program the first time.
+        # Counting cores may run a program the first time: not done if one thread is enough.
         n_threads = effective_n_threads() if rows.is_worth_threads(len(intercept)) else 1
         return score_rows(rows, coef, intercept, n_threads)
 
