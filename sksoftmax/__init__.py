@@ -23,8 +23,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0.dev0"  # before the imports: the cache of compiled kernels is stamped by it
-
+from ._version import __version__ as __version__
 from .calibration.classifier import CalibratedClassifier
 from .calibration.temperature_classifier import TemperatureScalingCalibrator
 from .classifier import SoftmaxRegressionClassifier

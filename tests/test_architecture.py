@@ -15,7 +15,7 @@ import sksoftmax
 
 ROOT = Path(sksoftmax.__file__).parent
 FLOORS = [
-    {"kernels", "_optional", "_params", "_sklearn", "__version__"},
+    {"kernels", "_optional", "_params", "_sklearn", "_version"},
     {"losses", "penalties"},
     {"data"},
     {"objectives"},

@@ -89,7 +89,7 @@ def tiny(tmp_path):
     """Return the folder of a package of two kernels, one of which calls the other, with this package's ``_compile``."""
     kernels = tmp_path / "lib" / "tiny" / "kernels"
     kernels.mkdir(parents=True)
-    (kernels.parent / "__init__.py").write_text('__version__ = "1.0"\n')
+    (kernels.parent / "_version.py").write_text('__version__ = "1.0"\n')
     (kernels / "__init__.py").touch()
     shutil.copy(_compile.__file__, kernels)
     (kernels / "helper.py").write_text(HELPER.format(1))
@@ -132,7 +132,7 @@ def test_the_second_process_loads_and_loads_no_stale_code(tiny, tmp_path):
     assert sorted(tiny.rglob("*")) == before, "files in the package"
     (tiny / "kernels" / "helper.py").write_text(HELPER.format(9))
     assert run(tiny, **here) == "18.0 20.0 22.0 0"
-    (tiny / "__init__.py").write_text('__version__ = "2.0"\n')
+    (tiny / "_version.py").write_text('__version__ = "2.0"\n')
     assert run(tiny, **here) == "18.0 20.0 22.0 0"
     names = {path.name[:4] for path in (tmp_path / "cache" / "sksoftmax").iterdir()}
     assert names == {"1.0-", "2.0-"}

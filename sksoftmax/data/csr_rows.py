@@ -40,6 +40,7 @@ class CSRRows(Rows):
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
         self.n_stored = X.nnz
+        self.row_size = self.n_stored // max(self.n_rows, 1)
 
     def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
         csr_kernels.score_csr(*self._arrays, coef, intercept, start, stop, logits)

@@ -29,6 +29,7 @@ class DenseRows(Rows):
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
         self.n_stored = X.size
+        self.row_size = self.n_stored // max(self.n_rows, 1)
 
     def score(self, coef: NDArray, intercept: NDArray, start: int, stop: int, logits: NDArray) -> None:
         dense_kernels.score_dense(self._X, coef, intercept, start, stop, logits)

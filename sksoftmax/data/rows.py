@@ -45,6 +45,9 @@ class Rows(ABC):
         float32 or float64.
     n_stored : int
         Numbers stored: n_rows * n_features, or the non-zeros.
+    row_size : int
+        Numbers stored of a row, on average, which decides how many rows make a block. Rows that are a part of a larger data set
+        take it from the whole: their sums are then the same bits.
     class_major : bool
         Whether kernels take coefficients as (n_logits, n_features), or else as (n_features, n_logits).
     """
@@ -53,6 +56,7 @@ class Rows(ABC):
     n_features: int
     dtype: np.dtype
     n_stored: int
+    row_size: int
     class_major: bool
 
     @abstractmethod
@@ -146,7 +150,7 @@ class Rows(ABC):
 
     def block(self, n_logits: int) -> NDArray:
         """Return a new scratch array for the logits of a block of rows."""
-        row_bytes = self.dtype.itemsize * (self.n_stored // max(self.n_rows, 1) + 2 * n_logits + 1)
+        row_bytes = self.dtype.itemsize * (self.row_size + 2 * n_logits + 1)
         n_rows = min(int(np.clip(BLOCK_BYTES // row_bytes // 8 * 8, MIN_BLOCK_ROWS, MAX_BLOCK_ROWS)), self.n_rows)
         return np.empty((n_rows, n_logits), dtype=self.dtype)
 

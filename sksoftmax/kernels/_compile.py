@@ -24,7 +24,7 @@ from llvmlite import binding
 from numba.core import config
 from numba.misc.appdirs import AppDirs
 
-from .. import __version__
+from .._version import __version__
 
 try:  # names that numba does not promise to keep
     from numba.core.compiler import CompileResult

@@ -63,7 +63,13 @@ class Objective(Protocol):
         """
 
 
-class HasHessian(Objective, Protocol):
+class Differentiable(Objective, Protocol):
+    """An objective without a part that only a proximal operator can step along; its loss may have kinks, where a subgradient is
+    the gradient.
+    """
+
+
+class HasHessian(Differentiable, Protocol):
     """An objective with second derivatives."""
 
     @property
@@ -97,7 +103,7 @@ class Preconditioner(Protocol):
         """Return the product with vector, a new array of shape (n_params,)."""
 
 
-class HasPreconditioner(Objective, Protocol):
+class HasPreconditioner(Differentiable, Protocol):
     """An objective with a positive definite model of its Hessian that can be inverted; it need not be convex."""
 
     def preconditioner(self, params: Vector, *, max_bytes: int, n_made: int = 0) -> Preconditioner:
@@ -133,7 +139,7 @@ class HasDual(Objective, Protocol):
         """Return a bound on how far the value at params is above the minimum, in nats; inf where nothing is known."""
 
 
-class FiniteSum(Objective, Protocol):
+class FiniteSum(Differentiable, Protocol):
     """A mean of losses of rows plus a penalty: what steps from single rows and minibatches need."""
 
     @property

@@ -91,7 +91,7 @@ def linear_duality_gap(objective: LinearObjective, strength: Vector, params: Vec
     n_rows, n_logits, n_coef = objective.n_rows, objective.n_logits, objective.n_coef
     fits_intercept = objective.layout.fit_intercept
     n_pairs = n_logits * (n_logits + 1) // 2
-    too_large = n_rows * n_logits > max(KEPT_LOGITS, objective.data.n_stored // 16) or n_rows * n_pairs > KEPT_PAIRS
+    too_large = n_rows * n_logits > max(KEPT_LOGITS, objective.in_memory.n_stored // 16) or n_rows * n_pairs > KEPT_PAIRS
     if not objective.convex or (fits_intercept and (too_large or not objective.has_hessian)):
         return np.inf
     if not np.all(strength > 0):
@@ -112,7 +112,7 @@ def linear_duality_gap(objective: LinearObjective, strength: Vector, params: Vec
 
 def best_intercept_shift(objective: LinearObjective, params: Vector) -> Vector:
     """Return the change of the intercept that makes the loss least for the coefficients of params."""
-    data, n_rows, n_logits = objective.data, objective.n_rows, objective.n_logits
+    data, n_rows, n_logits = objective.in_memory, objective.n_rows, objective.n_logits
     kernel_params = data.rows.kernel_params(objective.layout.for_kernels(params))
     logits = np.empty((n_rows, n_logits))
     for start in range(0, n_rows, HESSIAN_ROWS):

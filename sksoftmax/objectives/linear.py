@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy
 
-from ..data.dataset import InMemoryDataset
+from ..data.dataset import Dataset, InMemoryDataset
 from ..data.epochs import MinibatchPlan, SAGAMemory
 from ..data.rows import LinearParams
 from ..data.terms import HessianProduct, ModelDiagonal, ValueAndGradient
@@ -25,12 +25,12 @@ from ..data.threads import Item
 from ..kernels import rowwise as rowwise_kernels
 from ..losses import BoundLoss
 from ..penalties import Penalty
-from ._contracts import FiniteSum, HasHessian
+from ._contracts import Differentiable, FiniteSum, HasHessian, Preconditioner
 from ._layout import Layout
 from .class_blocks import ClassBlocks
 from .duality_gap import linear_duality_gap
 from .hessian import add_hessian
-from .preconditioner import BlockPreconditioner
+from .preconditioner import BlockPreconditioner, DiagonalPreconditioner
 
 Vector = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class LinearObjective:
 
     Parameters
     ----------
-    data : InMemoryDataset
+    data : Dataset
     loss : BoundLoss
         Joined to the classes of the data.
     penalty : Penalty
@@ -60,7 +60,7 @@ class LinearObjective:
 
     def __init__(
         self,
-        data: InMemoryDataset,
+        data: Dataset,
         loss: BoundLoss,
         penalty: Penalty,
         alpha: float,
@@ -78,6 +78,19 @@ class LinearObjective:
         self.n_rows, self.n_logits = data.n_rows, loss.n_logits
         self.n_coef, self.n_params = self.layout.n_coef, self.layout.n_params
         self._made_class_blocks: ClassBlocks | None = None  # when first asked for
+
+    @property
+    def in_memory(self) -> InMemoryDataset:
+        """The data set, for what needs its rows here.
+
+        Raises
+        ------
+        TypeError
+            They are elsewhere.
+        """
+        if not isinstance(self.data, InMemoryDataset):
+            raise TypeError(f"The rows of {type(self.data).__name__} are not in memory.")
+        return self.data
 
     def value_noise(self, value: float) -> float:
         """Return how far the computed objective may be from the true one near value, for line searches and stopping."""
@@ -152,7 +165,7 @@ class LinearObjective:
         """Return the Hessian at params, of shape (n_params, n_params): n_params² float64 numbers."""
         hessian = np.zeros((self.n_params, self.n_params))
         add_hessian(
-            self.data,
+            self.in_memory,
             self.loss,
             self._kernel_params(params),
             positions=self.layout.positions(),
@@ -168,8 +181,8 @@ class LinearObjective:
         """Return whether params separate the classes where the loss then vanishes: without a penalty it has no minimum."""
         kernel_params = self._kernel_params(params)
         return all(
-            self.loss.is_separated_by(self.data.score(kernel_params, start, stop), self.data.targets[start:stop])
-            for start, stop in self.data.blocks(self.n_logits)
+            self.loss.is_separated_by(self.in_memory.score(kernel_params, start, stop), self.in_memory.targets[start:stop])
+            for start, stop in self.in_memory.blocks(self.n_logits)
         )
 
     def has_no_minimum(self, params: Vector) -> bool:
@@ -181,11 +194,11 @@ class LinearObjective:
         here, there = self._kernel_params(params), self._kernel_params(params + step)
         return max(
             float(np.max(np.abs(self._softmax(there, start, stop) - self._softmax(here, start, stop))))
-            for start, stop in self.data.blocks(self.n_logits)
+            for start, stop in self.in_memory.blocks(self.n_logits)
         )
 
     def _softmax(self, kernel_params: LinearParams, start: int, stop: int) -> NDArray:
-        logits = self.data.score(kernel_params, start, stop)
+        logits = self.in_memory.score(kernel_params, start, stop)
         if self.n_logits == 1:
             logits = np.column_stack([np.zeros_like(logits), logits])
         rowwise_kernels.softmax(logits, len(logits))
@@ -196,7 +209,7 @@ class LinearObjective:
 
         That is without a penalty on every coefficient, of a loss that is not convex, or where it would cost too much memory.
         """
-        if not self._penalty.is_quadratic:
+        if not (self._penalty.is_quadratic and isinstance(self.data, InMemoryDataset)):
             return np.inf
         return linear_duality_gap(self, self._alpha * self._penalty.hessian_diagonal(self.n_coef), params)
 
@@ -210,13 +223,13 @@ class LinearObjective:
     @property
     def n_weighted_rows(self) -> int:
         """Number of rows that have weight."""
-        return self.data.n_weighted_rows
+        return self.in_memory.n_weighted_rows
 
     @property
     def lipschitz_constant(self) -> float:
         """A bound on the second derivatives of one row's loss, as an estimate of the sum, along any direction of params."""
         bound = self.loss.lipschitz_constant
-        return float(bound * self.data.largest_row_weight(self._fit_intercept) * self.n_weighted_rows)
+        return float(bound * self.in_memory.largest_row_weight(self._fit_intercept) * self.n_weighted_rows)
 
     def penalty_value(self, params: Vector) -> float:
         """Return what the penalty adds to the mean loss at params."""
@@ -233,15 +246,15 @@ class LinearObjective:
 
     def shuffled_rows(self) -> NDArray[np.int64]:
         """Return the rows that have weight in random order, each once."""
-        return self._random_state.permutation(self.data.weighted_rows).astype(np.int64, copy=False)
+        return self._random_state.permutation(self.in_memory.weighted_rows).astype(np.int64, copy=False)
 
     def sgd_epoch(self, order: NDArray[np.int64], plan: MinibatchPlan) -> float:
         """Run one epoch of minibatch updates over order; return the mean loss, each row's taken before its own step."""
-        return self.data.sgd_epoch(self.loss, order, plan)
+        return self.in_memory.sgd_epoch(self.loss, order, plan)
 
     def saga_epoch(self, order: NDArray[np.int64], rate: float, memory: SAGAMemory) -> float:
         """Run one epoch of SAGA over order; return the mean loss, each row's taken before its own step."""
-        return self.data.saga_epoch(self.loss, order, rate, self.l2_strength, memory)
+        return self.in_memory.saga_epoch(self.loss, order, rate, self.l2_strength, memory)
 
     # -- properties of the loss ------------------------------------------------------------------------------------
 
@@ -267,8 +280,14 @@ class LinearObjective:
 
     def lacks(self, contract: type) -> str | None:
         """Return why a contract is not met although its methods are there, as the loss and the penalty have it, or None."""
+        if contract is Differentiable and not self._penalty.is_smooth:
+            return f"{type(self._penalty).__name__} has kinks"
+        if contract in (HasHessian, FiniteSum) and not isinstance(self.data, InMemoryDataset):
+            return f"data that are not in memory have no {'Hessian' if contract is HasHessian else 'minibatches'}"
         if contract is HasHessian and not self.has_hessian:
             return f"{self.loss.loss!r} has no Hessian"
+        if contract is FiniteSum and self.loss.number is None:
+            return f"{self.loss.loss!r} has no kernel for steps from single rows"
         if contract is FiniteSum and not self._penalty.commutes_with_class_mean:
             return f"{type(self._penalty).__name__} does not shrink all coefficients alike, as stochastic solvers need"
         return None
@@ -284,7 +303,7 @@ class LinearObjective:
     def _class_blocks(self) -> ClassBlocks:
         # Not a cached_property, which in Python 3.11 has one lock for all fits of the process: a fork might inherit it taken.
         if self._made_class_blocks is None:
-            self._made_class_blocks = ClassBlocks(self.data, self.loss, fit_intercept=self._fit_intercept)
+            self._made_class_blocks = ClassBlocks(self.in_memory, self.loss, fit_intercept=self._fit_intercept)
         return self._made_class_blocks
 
     @property
@@ -347,8 +366,10 @@ class LinearObjective:
         if self.shift_invariant:
             self.layout.subtract_class_mean(vector)
 
-    def preconditioner(self, params: Vector, *, max_bytes: int, n_made: int = 0) -> BlockPreconditioner:
-        """Return the inverse of the class blocks at params; see ``BlockPreconditioner``."""
+    def preconditioner(self, params: Vector, *, max_bytes: int, n_made: int = 0) -> Preconditioner:
+        """Return the inverse of the class blocks at params, or of the diagonal where the rows are not in memory."""
+        if not isinstance(self.data, InMemoryDataset):
+            return DiagonalPreconditioner(self, params)
         return BlockPreconditioner(self, params, max_bytes=max_bytes, n_made=n_made)
 
     def longest_step(self, params: Vector, direction: Vector) -> float:
@@ -357,7 +378,7 @@ class LinearObjective:
 
     def parallel_for(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
         """Call function on each of items, in the data set's threads."""
-        self.data.parallel_for(function, items)
+        self.in_memory.parallel_for(function, items)
 
     def regularise_null_space(self, hessian: Vector) -> None:
         """Add curvature along the null space, a common shift of all classes: a Cholesky factor then exists in floating point.

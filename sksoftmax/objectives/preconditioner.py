@@ -1,6 +1,6 @@
 """Approximate inverses of the Hessian that act within each class.
 
-What lives here: three kinds, the choice among them by memory, and the inversion of blocks. What doesn't: the curvature they
+What lives here: their kinds, the choice among them by memory, and the inversion of blocks. What doesn't: the curvature they
 are made of (``class_blocks``), and the algorithm that they speed up.
 """
 
@@ -18,7 +18,14 @@ from ._contracts import Objective, Vector
 SMALL_BYTES = 2**27
 
 
-class HasClassBlocks(Objective, Protocol):
+class HasHessianDiagonal(Objective, Protocol):
+    """What a diagonal preconditioner is made from."""
+
+    def hessian_diagonal(self, params: Vector) -> Vector:
+        """Return the diagonal of the model at params, of shape (n_params,)."""
+
+
+class HasClassBlocks(HasHessianDiagonal, Protocol):
     """What a preconditioner of blocks within each class is made from; solvers do not ask for it."""
 
     @property
@@ -50,9 +57,6 @@ class HasClassBlocks(Objective, Protocol):
 
     def class_diagonals(self, params: Vector, basis: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the curvature along the columns of basis, (block_size, m), for each class: (n_logits, m)."""
-
-    def hessian_diagonal(self, params: Vector) -> Vector:
-        """Return the diagonal of the model at params, of shape (n_params,)."""
 
     def gather_blocks(self, vector: Vector) -> NDArray[np.float64]:
         """Return what vector holds for the blocks, (n_logits, block_size)."""
@@ -143,6 +147,35 @@ class BlockPreconditioner:
         if len(self._inverse) == 1:
             return rows @ self._inverse[0]
         return np.matmul(self._inverse, rows[:, :, None])[:, :, 0]
+
+
+class DiagonalPreconditioner:
+    """The inverse of the Hessian's diagonal at a point, projected: all that needs only sums over rows.
+
+    Parameters
+    ----------
+    objective : HasHessianDiagonal
+    params : ndarray of shape (n_params,)
+
+    Attributes
+    ----------
+    is_costly : bool
+        False: it takes one pass.
+    """
+
+    is_costly = False
+
+    def __init__(self, objective: HasHessianDiagonal, params: Vector) -> None:
+        self._objective = objective
+        self._inverse = 1 / positive(objective.hessian_diagonal(params))
+
+    def __call__(self, vector: Vector) -> Vector:
+        """Return the preconditioned vector, a new array."""
+        vector = vector.copy()
+        self._objective.project_out_shift(vector)
+        vector *= self._inverse
+        self._objective.project_out_shift(vector)
+        return vector
 
 
 def positive(diagonal: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from inspect import getattr_static
 from typing import Protocol, TypeGuard, TypeVar
 
-from ..objectives._contracts import FiniteSum, HasDual, HasHessian, HasPreconditioner, HasProx
+from ..objectives._contracts import Differentiable, FiniteSum, HasDual, HasHessian, HasPreconditioner, HasProx
 
 Contract = TypeVar("Contract")
 
@@ -60,6 +60,8 @@ def refuse_lacking(objective: object, requires: tuple[type, ...]) -> None:
     for contract in requires:
         reason = what_lacks(objective, contract)
         if reason is not None:
+            if not meets(objective, Differentiable):
+                raise ValueError(f"{reason}; use a solver that requires HasProx.")
             other = "block-lbfgs" if meets(objective, HasPreconditioner) else "lbfgs"
             raise ValueError(f"{reason}; use solver={other!r}.")
 

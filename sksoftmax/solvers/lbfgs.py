@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import minimize
 
-from ..objectives._contracts import Objective
+from ..objectives._contracts import Differentiable
 from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vector
 from ._proof import Proof
 
 
 @dataclass
-class LBFGS(Solver[Objective]):
+class LBFGS(Solver[Differentiable]):
     """Limited-memory BFGS (Byrd, Lu, Nocedal & Zhu 1995), as SciPy has it.
 
     An iteration costs about one evaluation of loss and gradient: ``4 * n_rows * n_features * n_classes`` operations.
@@ -41,9 +41,11 @@ class LBFGS(Solver[Objective]):
 
     memory: int = 10
 
+    requires: ClassVar[tuple[type, ...]] = (Differentiable,)
+
     benefits_from_rotation: ClassVar[bool] = False
 
-    def minimise(self, objective: Objective, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
+    def minimise(self, objective: Differentiable, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
         tol, max_iter, n_before = stop.gradient_tol, stop.max_iter, len(history.iterations)
         proof = Proof(objective, tol)
         # Popped when SciPy asks for it: a vector of many features times classes is not kept.
