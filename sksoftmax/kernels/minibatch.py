@@ -177,6 +177,7 @@ def sgd_epoch_dense(
             stop = min(start + len(logits), end)
             score_dense(X, weights, intercept, start, stop, logits)
             value += loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+            # Here, not after the projection: a block has fewer logits than there are coefficients, as a rule.
             for i in range(stop - start):
                 for k in range(n_logits):
                     logits[i, k] *= gradient_scale

@@ -4,6 +4,11 @@ from ._compile import kernel
 from .csr import project_csr, score_csr
 from .minibatch import batch_loss, gather_target, step_all
 
+# Rows are scored where they lie, in the order given, not gathered first as dense rows are: copies of them would be read once,
+# and the scattered reads, of the rows of coef that their columns select, are the same. Only targets are copied together, since
+# losses work on a block of rows. Coefficients are the float64 parameters themselves, without a copy in X's dtype beside them,
+# whose update would touch every column. Scores take no intercept (zero_intercept), as scale multiplies the product alone.
+
 
 @kernel
 def _logit_gradients_csr(
@@ -68,6 +73,7 @@ def sgd_epoch_csr(
         value += _logit_gradients_csr(
             data, indices, indptr, rows, targets, batch_targets, coef, 1.0, intercept, zero_intercept, logits, losses
         )
+        # A minibatch's gradient is zero in most columns, yet moments decay in all of them: it is kept as a dense vector.
         gradient[:] = 0.0
         gradient_scale = steps[t]["gradient_scale"]
         _project_in_order(data, indices, indptr, rows, logits, gradient_scale, coef_gradient, intercept_gradient)

@@ -19,6 +19,11 @@ from .rowwise import exp_nonpositive
 # there is one root. Newton's step would do without A''' and bisection without A'', both with more passes.
 #
 # Margins are float64 whatever the logits. The top's term, exp(0) = 1, is left out of the sum of exponentials, as in rowwise.
+# A class whose logit is -inf is impossible at every temperature: its exponential is zero, and means under equal probabilities,
+# which the caller starts from (b = 0), are over the other classes.
+#
+# A pass takes as many rows at a time as scratch has, in three loops: margins, with a maximum for each row; exponentials, one
+# flat loop that vectorises also for two or three classes; moments of each row. In between they stay in the first-level cache.
 
 _IMPOSSIBLE = -1e90  # a margin that stands for -inf: b times it is beyond every exp, and its cube is finite
 
