@@ -1,5 +1,7 @@
 """Coefficients, mistakes, triangles and risk curves: what their artists hold, not their pixels."""
 
+import inspect
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, plots
 from sksoftmax.metrics import aurc_loss, optimal_decisions
 from sksoftmax.plots import CoefficientDisplay, MisclassifiedDisplay, RiskCoverageDisplay, SimplexDisplay
 
@@ -137,6 +139,21 @@ def test_sparse_coefficients(digits):
 def test_coefficients_bad_input(digits, options, message):
     with pytest.raises(ValueError, match=message):
         CoefficientDisplay.from_estimator(digits[0], **options)
+
+
+OF_PREDICTIONS = [name for name in plots.__all__ if hasattr(getattr(plots, name), "from_predictions")]
+
+
+@pytest.mark.parametrize("name", OF_PREDICTIONS)
+def test_an_estimators_display_takes_what_one_of_predictions_takes(name):
+    """But not labels: they are the estimator's classes."""
+    display = getattr(plots, name)
+    of_estimator, of_predictions = (
+        {name: parameter.default for name, parameter in inspect.signature(method).parameters.items()}
+        for method in (display.from_estimator, display.from_predictions)
+    )
+    for parameter in set(of_predictions) - {"y_true", "y_proba", "labels"}:
+        assert of_estimator[parameter] == of_predictions[parameter], parameter
 
 
 # --------------------------------------------------------------------------------------------------------------------

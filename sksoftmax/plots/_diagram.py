@@ -1,19 +1,23 @@
-"""One panel of a reliability diagram: points, smooth curve, consistency bars, histogram.
+"""One panel of a reliability diagram: points, smooth curve, consistency bars, histogram, label of the legend.
 
-What lives here: drawing them. What doesn't: the choice of axes, and what is computed (``reliability``).
+What lives here: drawing them, and the bandwidth of the smooth curve. What doesn't: the choice of axes, and curves and tests
+(``reliability``, ``metrics``).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..metrics import CalibrationTestResult, SmoothReliabilityCurve, smooth_reliability_curve
 from ._drawing import GREY
 
 CALIBRATED, BY_CHANCE = "calibrated", "90 % of calibrated models"
 REFERENCES = (CALIBRATED, BY_CHANCE)  # labels of artists that models on the same axes share
+LEAST_ROWS = 8  # the smooth curve is drawn where it is the mean of at least so many rows
 MARGIN = 0.02  # of the axes beyond 0 and 1, so that points there are not clipped
 
 Artists = list[Any]
@@ -71,3 +75,26 @@ def draw_histogram(ax: Any, heights: NDArray, edges: NDArray, style: dict[str, A
     """Draw the outline of a histogram over a faint area; return it as a matplotlib StepPatch."""
     ax.stairs(heights, edges, fill=True, color=style["color"], alpha=0.12, zorder=0)
     return ax.stairs(heights, edges, color=style["color"], alpha=0.6, linewidth=0.8, zorder=0)
+
+
+def legend_label(name: str | None, test: CalibrationTestResult | None) -> str:
+    """Return the model's name, with the smooth calibration error and the p-value of its test if there is one."""
+    if test is None:
+        return "model" if name is None else name
+    least = 1 / (1 + len(test.resampled))
+    pvalue = f"≤\xa0{least:.2g}" if test.pvalue <= least else f"=\xa0{test.pvalue:.2g}"
+    error = f"smECE\xa0=\xa0{test.statistic:.3f}, p\xa0{pvalue}"  # a line ends at the comma only
+    return error if name is None else f"{name} ({error})"
+
+
+def smooth_curve(y_true: ArrayLike, y_proba: ArrayLike, n_rows: float, options: dict[str, Any]) -> SmoothReliabilityCurve:
+    """Return the smooth curve, NaN where it is the mean of fewer than ``LEAST_ROWS`` rows.
+
+    The bandwidth is that of density estimation, proportional to n^(-1/5). That of the smooth calibration error equals the
+    error: the curve of a calibrated model would follow single rows.
+    """
+    # With n rows, or 1 / Σ w² of normalised weights (Kish), the mean under a Gaussian kernel of bandwidth h has the variance of
+    # a mean of n f(p) h 2 √π rows, f the density of predictions.
+    curve = smooth_reliability_curve(y_true, y_proba, bandwidth=0.3 * n_rows**-0.2, **options)
+    n_averaged = n_rows * curve.density * curve.bandwidth[:, None] * 2 * np.sqrt(np.pi)
+    return replace(curve, prob_true=np.where(n_averaged >= LEAST_ROWS, curve.prob_true, np.nan))

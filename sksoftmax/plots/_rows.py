@@ -1,7 +1,7 @@
 """Single rows of the data as an image or a text: the text itself, or the names and values of the features that matter most.
 
-What lives here: ``as_images``, ``as_texts``, ``linear_contributions``. What doesn't: which rows are shown, and where
-(``misclassified``).
+What lives here: ``as_images``, ``as_texts``, ``linear_contributions``, ``percent``. What doesn't: which rows are shown, and
+where (``misclassified``).
 """
 
 from __future__ import annotations
@@ -104,3 +104,12 @@ def linear_contributions(estimator: Any, X: Any, given: Any) -> NDArray[np.float
 def _value(value: Any) -> str:
     """Return a value as text, numbers with fractions to four digits."""
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def percent(proba: float) -> str:
+    """Return a probability in percent, with as many digits as distinguish it from 1."""
+    if proba in (0, 1) or 0.005 <= proba <= 0.995:
+        return f"{100 * proba:.0f} %"
+    if proba < 0.5:
+        return f"{100 * proba:.1g} %" if proba >= 1e-4 else "< 0.01 %"
+    return f"{100 * proba:.{min(12, int(np.ceil(-np.log10(1 - proba))) - 1)}f} %"

@@ -16,7 +16,7 @@ from ..metrics._inputs import check_predictions
 from ..metrics._options import check_count, check_option
 from ._drawing import MAX_INCHES, fit_text, given_axes, one_axes, panels, shorten, width_of
 from ._inputs import check_names, predict
-from ._rows import as_images, as_texts, linear_contributions, n_rows_of
+from ._rows import as_images, as_texts, linear_contributions, n_rows_of, percent
 
 LINE = 0.22  # inches between lines of a list
 FONT_SIZE = 8.3
@@ -96,18 +96,35 @@ class MisclassifiedDisplay:
         self.texts = texts
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, **options: Any) -> MisclassifiedDisplay:
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        feature_names: ArrayLike | None = None,
+        n_features: int = 4,
+        contributions: ArrayLike | None = None,
+        class_names: ArrayLike | None = None,
+        max_rows: int = 15,
+        order: Literal["surest", "first"] = "surest",
+        ax: Any = None,
+        im_kw: dict[str, Any] | None = None,
+    ) -> MisclassifiedDisplay:
         """Draw an estimator's mistakes.
 
         Parameters
         ----------
         estimator : classifier with ``predict_proba``
-            Fitted. For a linear one the values listed are those that contribute most to the difference of the logits of the
-            predicted and the true class.
+            Fitted.
         X : array-like or sparse matrix of shape (n_rows, n_features), or sequence of str
             As for ``from_predictions``.
         y : array-like of shape (n_rows,)
-        **options
+        contributions : array-like of shape (n_rows, n_features), default=None
+            Contribution of each value to the prediction, such as SHAP values. By default, for a linear estimator, that to the
+            difference of the logits of the predicted and the true class; for others as for ``from_predictions``.
+        image_shape, feature_names, n_features, class_names, max_rows, order, ax, im_kw
             As for ``from_predictions``.
 
         Returns
@@ -120,9 +137,11 @@ class MisclassifiedDisplay:
             The estimator is not fitted; bad input; no mistake.
         """
         proba, classes = predict(estimator, X)
-        if options.get("image_shape") is None and "contributions" not in options:
-            options["contributions"] = linear_contributions(estimator, X, check_predictions(y, proba, labels=classes))
-        return cls.from_predictions(y, proba, X, labels=classes, **options)
+        if image_shape is None and contributions is None:
+            contributions = linear_contributions(estimator, X, check_predictions(y, proba, labels=classes))
+        options: dict[str, Any] = {"image_shape": image_shape, "feature_names": feature_names, "n_features": n_features}
+        options |= {"class_names": class_names, "max_rows": max_rows, "order": order, "ax": ax, "im_kw": im_kw}
+        return cls.from_predictions(y, proba, X, labels=classes, contributions=contributions, **options)
 
     @classmethod
     def from_predictions(
@@ -232,7 +251,7 @@ class MisclassifiedDisplay:
             matplotlib is not installed.
         """
         shown = zip(*map(np.asarray, (self.predicted, self.true, self.proba, self.true_proba)), strict=True)
-        captions: list[tuple[str, ...]] = [(str(p), str(t), _percent(proba), _percent(true)) for p, t, proba, true in shown]
+        captions: list[tuple[str, ...]] = [(str(p), str(t), percent(proba), percent(true)) for p, t, proba, true in shown]
         title = f"{len(captions)} of {self.n_wrong:,} mistakes in {self.n_rows:,} rows"
         self.images_: list[Any] = []
         self.texts_: list[Any] = []
@@ -276,12 +295,3 @@ class MisclassifiedDisplay:
         panel.set(xlim=(0, width), ylim=(lines[-1], -0.3))
         panel.set_axis_off()
         panel.set_title(title, loc="left", fontsize="medium")
-
-
-def _percent(proba: float) -> str:
-    """Return a probability in percent, with as many digits as distinguish it from 1."""
-    if proba in (0, 1) or 0.005 <= proba <= 0.995:
-        return f"{100 * proba:.0f} %"
-    if proba < 0.5:
-        return f"{100 * proba:.1g} %" if proba >= 1e-4 else "< 0.01 %"
-    return f"{100 * proba:.{min(12, int(np.ceil(-np.log10(1 - proba))) - 1)}f} %"

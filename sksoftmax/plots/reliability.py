@@ -5,7 +5,6 @@ What lives here: ``ReliabilityDisplay``. What doesn't: the curve and its errors 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,17 +18,15 @@ from ..metrics import (
     consistency_bars,
     reliability_curve,
     smooth_calibration_error,
-    smooth_reliability_curve,
 )
 from ..metrics._inputs import check_predictions
 from ..metrics._options import RandomState, make_generator
-from ._diagram import REFERENCES, draw_diagram, draw_histogram
+from ._diagram import REFERENCES, draw_diagram, draw_histogram, legend_label, smooth_curve
 from ._drawing import draw_legend, given_axes, label_panels, next_style, panels, square_layout, title_panel, width_of
 from ._inputs import name_of, predict
 
 MOST_CLASSES = 30
 HISTOGRAM_HEIGHT = 0.2  # share of a class's panel
-LEAST_ROWS = 8  # the smooth curve is drawn where it is the mean of at least so many rows
 
 
 class ReliabilityDisplay:
@@ -107,7 +104,20 @@ class ReliabilityDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: ArrayLike, *, name: str | None = None, **options: Any
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        kind: Literal["top_label", "class_wise"] = "top_label",
+        strategy: Literal["uniform", "quantile"] = "uniform",
+        n_bins: int = 10,
+        n_resamples: int = 200,
+        random_state: RandomState = None,
+        name: str | None = None,
+        ax: Any = None,
+        curve_kwargs: dict[str, Any] | None = None,
     ) -> ReliabilityDisplay:
         """Draw the reliability of an estimator's probabilities.
 
@@ -119,10 +129,10 @@ class ReliabilityDisplay:
             Rows that it was not fitted to.
         y : array-like of shape (n_rows,)
             Their labels.
+        sample_weight, kind, strategy, n_bins, n_resamples, random_state, ax, curve_kwargs
+            As for ``from_predictions``.
         name : str, default=None
             The model's name in the legend; by default the estimator's class.
-        **options
-            As for ``from_predictions``.
 
         Returns
         -------
@@ -134,6 +144,8 @@ class ReliabilityDisplay:
             The estimator is not fitted; bad input.
         """
         proba, classes = predict(estimator, X)
+        options: dict[str, Any] = {"sample_weight": sample_weight, "kind": kind, "strategy": strategy, "n_bins": n_bins}
+        options |= {"n_resamples": n_resamples, "random_state": random_state, "ax": ax, "curve_kwargs": curve_kwargs}
         return cls.from_predictions(y, proba, labels=classes, name=name_of(estimator, name), **options)
 
     @classmethod
@@ -193,7 +205,7 @@ class ReliabilityDisplay:
             test = calibration_test(y_true, y_proba, error=smooth_calibration_error, **drawn, **both)
         display = cls(
             reliability_curve(y_true, y_proba, **binned),
-            smooth=_smooth(y_true, y_proba, 1 / np.sum(given.weight**2), both),
+            smooth=smooth_curve(y_true, y_proba, 1 / np.sum(given.weight**2), both),
             bars=bars,
             classes=given.classes if kind == "class_wise" else None,
             test=test,
@@ -232,7 +244,10 @@ class ReliabilityDisplay:
         self.lines_: list[Any] = []
         self.bars_: list[Any] = []
         self.histograms_: list[Any] = []
-        style = {**next_style(self.ax_[0], REFERENCES, curve_kwargs), "label": self._label(self.name if name is None else name)}
+        style = {
+            **next_style(self.ax_[0], REFERENCES, curve_kwargs),
+            "label": legend_label(self.name if name is None else name, self.test),
+        }
         if self.classes is None:
             self._draw(self.ax_[0], 0, style, size=6)
             self.ax_[0].set_ylabel("accuracy")
@@ -276,24 +291,3 @@ class ReliabilityDisplay:
         self.points_ += points
         self.lines_ += line
         self.bars_ += bar
-
-    def _label(self, name: str | None) -> str:
-        if self.test is None:
-            return "model" if name is None else name
-        least = 1 / (1 + len(self.test.resampled))
-        pvalue = f"≤\xa0{least:.2g}" if self.test.pvalue <= least else f"=\xa0{self.test.pvalue:.2g}"
-        error = f"smECE\xa0=\xa0{self.test.statistic:.3f}, p\xa0{pvalue}"  # a line ends at the comma only
-        return error if name is None else f"{name} ({error})"
-
-
-def _smooth(y_true: ArrayLike, y_proba: ArrayLike, n_rows: float, options: dict[str, Any]) -> SmoothReliabilityCurve:
-    """Return the smooth curve, NaN where it is the mean of fewer than ``LEAST_ROWS`` rows.
-
-    The bandwidth is that of density estimation, proportional to n^(-1/5). That of the smooth calibration error equals the
-    error: the curve of a calibrated model would follow single rows.
-    """
-    # With n rows, or 1 / Σ w² of normalised weights (Kish), the mean under a Gaussian kernel of bandwidth h has the variance of
-    # a mean of n f(p) h 2 √π rows, f the density of predictions.
-    curve = smooth_reliability_curve(y_true, y_proba, bandwidth=0.3 * n_rows**-0.2, **options)
-    n_averaged = n_rows * curve.density * curve.bandwidth[:, None] * 2 * np.sqrt(np.pi)
-    return replace(curve, prob_true=np.where(n_averaged >= LEAST_ROWS, curve.prob_true, np.nan))

@@ -77,7 +77,15 @@ class ScoreDecompositionDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: ArrayLike, *, name: str | None = None, ax: Any = None, **options: Any
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        score: str = "cross_entropy_loss",
+        name: str | None = None,
+        ax: Any = None,
+        **options: Any,
     ) -> ScoreDecompositionDisplay:
         """Draw the scores of estimators.
 
@@ -88,10 +96,10 @@ class ScoreDecompositionDisplay:
         X : {array-like, sparse matrix} of shape (n_rows, n_features)
             Rows that they were not fitted to.
         y : array-like of shape (n_rows,)
+        score, ax, **options
+            As for ``from_predictions``.
         name : str, default=None
             Of a single estimator; by default its class.
-        ax, **options
-            As for ``from_predictions``.
 
         Returns
         -------
@@ -108,7 +116,7 @@ class ScoreDecompositionDisplay:
         if not all(np.array_equal(classes, own) for _, own in predicted.values()):
             raise ValueError("The estimators' classes_ must be the same.")
         proba = {key: rows for key, (rows, _) in predicted.items()}
-        return cls.from_predictions(y, proba, labels=classes, ax=ax, **options)
+        return cls.from_predictions(y, proba, labels=classes, score=score, ax=ax, **options)
 
     @classmethod
     def from_predictions(

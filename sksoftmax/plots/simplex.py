@@ -81,6 +81,7 @@ class SimplexDisplay:
         X: Any,
         y: ArrayLike,
         *,
+        class_names: ArrayLike | None = None,
         cost: ArrayLike | None = None,
         name: str | None = None,
         ax: Any = None,
@@ -94,7 +95,7 @@ class SimplexDisplay:
             Fitted.
         X : {array-like, sparse matrix} of shape (n_rows, n_features)
         y : array-like of shape (n_rows,)
-        cost, ax, scatter_kwargs
+        class_names, cost, ax, scatter_kwargs
             As for ``from_predictions``.
         name : str, default=None
             The title; by default the estimator's class.
@@ -109,8 +110,8 @@ class SimplexDisplay:
             The estimator is not fitted; bad input; other than three classes.
         """
         proba, classes = predict(estimator, X)
-        options: dict[str, Any] = {"labels": classes, "cost": cost, "name": name_of(estimator, name)}
-        return cls.from_predictions(y, proba, ax=ax, scatter_kwargs=scatter_kwargs, **options)
+        options: dict[str, Any] = {"class_names": class_names, "cost": cost, "ax": ax, "scatter_kwargs": scatter_kwargs}
+        return cls.from_predictions(y, proba, labels=classes, name=name_of(estimator, name), **options)
 
     @classmethod
     def from_predictions(
