@@ -21,8 +21,7 @@ from ._estimator.availability import available_if, check_partial_fit
 from ._estimator.constraints import NameOrObject, SortedStrOptions
 from ._estimator.fitted import restore_on_error, set_fitted_attributes
 from ._estimator.prediction import LinearPrediction
-from ._estimator.unknown_parameters import explain_unknown, refuse_unknown
-from ._params import objects_for_names
+from ._estimator.unknown_parameters import checked_params, explain_unknown
 from ._sklearn import CallbackSupportMixin, Interval, _fit_context
 from .data.arrays import as_numpy
 from .data.examples import read_examples, read_part
@@ -30,11 +29,10 @@ from .data.threads import run_fit
 from .fitting.callbacks import FitProgress
 from .fitting.loop import FitLoop, Outcome
 from .fitting.partial_fit import PartialFitState
-from .fitting.problem import Problem, penalty_strength
+from .fitting.problem import Problem, check_l1_ratio, make_penalty
 from .fitting.validation import ValidationSet, read_validation_examples, split_examples
 from .losses import LOSSES, Loss
 from .objectives.linear import LinearObjective
-from .penalties import PENALTIES
 from .solvers import (
     SOLVERS,
     Solver,
@@ -222,8 +220,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEs
         ValueError
             There is no such parameter; the message says where the thing is set.
         """
-        refuse_unknown(self, params)
-        return super().set_params(**{**params, **objects_for_names(self, params, {"loss": LOSSES, "solver": SOLVERS})})
+        return super().set_params(**checked_params(self, params, {"loss": LOSSES, "solver": SOLVERS}))
 
     # -- fitting -------------------------------------------------------------------------------------------------
 
@@ -395,8 +392,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEs
 
     def _check_parameters(self) -> None:
         """Raise a ValueError for parameters that do not go together."""
-        if self.l1_ratio != 0:
-            raise ValueError(f"l1_ratio={self.l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
+        check_l1_ratio(self.l1_ratio)
         refuse_no_tol(self.tol, solver_class(self.solver).takes_no_tol, self.solver)
 
     def _loss(self) -> Loss:
@@ -406,8 +402,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEs
         self, problem: Problem, total_weight: float, random_state: Any, pool: ThreadPoolExecutor | None, n_threads: int
     ) -> LinearObjective:
         return problem.objective(
-            PENALTIES["l2"](),
-            penalty_strength(self.C, total_weight),
+            *make_penalty(self.C, self.l1_ratio, total_weight),
             fit_intercept=self.fit_intercept,
             random_state=random_state,
             may_rotate=solver_class(self.solver).benefits_from_rotation,

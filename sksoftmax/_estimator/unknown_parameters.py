@@ -1,6 +1,6 @@
 """Errors for unknown parameters of estimators, which say what to set instead.
 
-What lives here: ``explain_unknown`` for ``__init__``, ``refuse_unknown`` for ``set_params``, and the advice, ``where_to_set``:
+What lives here: ``explain_unknown`` for ``__init__``, ``checked_params`` for ``set_params``, and the advice, ``where_to_set``:
 parameters of losses, solvers and schedules are found in their tables, those of other libraries' estimators in ``INSTEAD``.
 """
 
@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from functools import wraps
 from typing import Any, TypeVar
 
+from .._params import objects_for_names
 from ..losses import LOSSES
 from ..solvers import SOLVERS
 from ..solvers.schedules import SCHEDULES
@@ -74,23 +75,29 @@ def explain_unknown(init: Init) -> Init:
     return checked  # type: ignore[return-value]
 
 
-def refuse_unknown(estimator: Any, params: Iterable[str]) -> None:
-    """Raise a ValueError for an unknown parameter if there is advice what to set instead.
-
-    Other unknown parameters are left to scikit-learn's ``set_params``.
+def checked_params(estimator: Any, params: dict[str, Any], tables: Mapping[str, Mapping[str, type]]) -> dict[str, Any]:
+    """Return what ``set_params`` sets: params, and an object for each name whose own parameters are among them.
 
     Parameters
     ----------
     estimator : estimator
-    params : iterable of str
-        Names as ``set_params`` takes them, nested ones too.
+    params : dict
+        By name as ``set_params`` takes them, nested ones too.
+    tables : mapping
+        By parameter: the classes that names stand for.
+
+    Raises
+    ------
+    ValueError
+        A parameter that the estimator does not have, if it is known what to set instead.
     """
-    known = estimator.get_params(deep=False)
+    known = estimator._get_param_names()
     for name in params:
         own = name.partition("__")[0]
         advice = None if own in known else where_to_set(own, known)
         if advice is not None:
             raise ValueError(f"Invalid parameter {name!r} for estimator {estimator!r}: {advice}.")
+    return {**params, **objects_for_names(estimator, params, tables)}
 
 
 def where_to_set(name: str, known: Iterable[str]) -> str | None:

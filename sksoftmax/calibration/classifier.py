@@ -21,8 +21,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimator.constraints import NameOrObject, SortedStrOptions
-from .._estimator.unknown_parameters import explain_unknown, refuse_unknown
-from .._params import objects_for_names
+from .._estimator.unknown_parameters import checked_params, explain_unknown
 from .._sklearn import HasMethods, _fit_context
 from ..classifier import SoftmaxRegressionClassifier
 from ..data.arrays import as_numpy
@@ -272,8 +271,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ValueError
             There is no such parameter; the message says what to set instead.
         """
-        refuse_unknown(self, params)
-        return super().set_params(**{**params, **objects_for_names(self, params, {"calibrator": CALIBRATORS})})
+        return super().set_params(**checked_params(self, params, {"calibrator": CALIBRATORS}))
 
     # -- metadata ------------------------------------------------------------------------------------------------
 

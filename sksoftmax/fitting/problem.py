@@ -20,7 +20,7 @@ from ..data.threads import effective_n_threads
 from ..losses import BoundLoss, Loss, Targets
 from ..objectives.cosine import CosineObjective
 from ..objectives.linear import LinearObjective
-from ..penalties import Penalty
+from ..penalties import PENALTIES, Penalty
 
 # The weakest penalty, against the mean loss, that counts; its inverse is the strongest that there is.
 NO_PENALTY = 1e-100
@@ -99,18 +99,26 @@ class Problem:
         return objective(data, self.bound, penalty, alpha, fit_intercept=fit_intercept, random_state=random_state)
 
 
-def penalty_strength(C: float, total_weight: float) -> float:
-    """Return the strength of the penalty against the mean loss, 1 / (C · total_weight); 0 for none.
+def check_l1_ratio(l1_ratio: float) -> None:
+    """Raise a ValueError for shares of L1 that there is no penalty of."""
+    if l1_ratio != 0:
+        raise ValueError(f"l1_ratio={l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
+
+
+def make_penalty(C: float, l1_ratio: float, total_weight: float) -> tuple[Penalty, float]:
+    """Return the penalty and its strength against the mean loss, 1 / (C · total_weight); 0 for none.
 
     Below ``NO_PENALTY`` it is lost beside the loss, and its inverse, which solvers would step by, is beyond all scales.
 
     Raises
     ------
     ValueError
-        The penalty is so strong that the loss is lost beside it.
+        The penalty is so strong that the loss is lost beside it, or there is none of this share of L1.
     """
+    check_l1_ratio(l1_ratio)
+    penalty = PENALTIES["l2"]()
     if np.isinf(C):
-        return 0.0
+        return penalty, 0.0
     # A sum beyond float64 is infinite: the largest number in its place decides whether there is a penalty at all.
     total = min(total_weight, float(np.finfo(np.float64).max))
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
@@ -120,4 +128,4 @@ def penalty_strength(C: float, total_weight: float) -> float:
             f"C={C!r} times the sum of all weights, {total_weight:.3g}, must be at least {NO_PENALTY:g} and the sum "
             "finite: beside a stronger penalty the loss is nothing. Multiply C or the weights by a constant."
         )
-    return alpha if alpha >= NO_PENALTY else 0.0
+    return penalty, alpha if alpha >= NO_PENALTY else 0.0
