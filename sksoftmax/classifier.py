@@ -38,6 +38,7 @@ from .solvers import (
     Solver,
     Status,
     StoppingRule,
+    as_solver,
     choose_solver,
     solver_class,
 )
@@ -411,8 +412,6 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEs
         )
 
     def _solver(self, objective: LinearObjective) -> Solver[Any]:
-        if isinstance(self.solver, Solver):
-            return self.solver
         if self.solver == "auto":
             data = objective.data
             return choose_solver(
@@ -423,7 +422,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEs
                 has_hessian=objective.has_hessian,
                 strictly_convex=objective.strictly_convex,
             )
-        return SOLVERS[self.solver]()
+        return as_solver(self.solver)
 
     def _start(self, objective: LinearObjective, classes: NDArray, solver: Solver[Any]) -> NDArray[np.float64]:
         coef = getattr(self, "coef_", None) if self.warm_start else None

@@ -83,6 +83,21 @@ def test_solvers_and_objective_import_no_loss():
         assert not names & {"CrossEntropy", "LOSSES", "L2", "PENALTIES", "DenseRows", "CSRRows"}, path
 
 
+def test_solvers_know_objectives_by_their_contracts():
+    for path in (ROOT / "solvers").glob("*.py"):
+        known = {name for name in imports(path) if name.startswith("sksoftmax.objectives")}
+        assert known <= {"sksoftmax.objectives._contracts"}, path
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) != "solvers"], ids=str)
+def test_no_class_of_a_solver_is_asked_for_outside_their_room(path):
+    """They declare what a caller needs to know."""
+    solvers = {solver.__name__ for named in sksoftmax.solvers.SOLVERS.values() for solver in named.__mro__}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"isinstance", "issubclass"}:
+            assert not {name.id for name in ast.walk(node.args[1]) if isinstance(name, ast.Name)} & (solvers - {"object"})
+
+
 KERNEL_FILES = [path for path in sorted((ROOT / "kernels").rglob("*.py")) if path.name != "_compile.py"]
 
 

@@ -24,7 +24,7 @@ from sksoftmax.losses import CrossEntropy, Targets
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import SAGA, SGD, SOLVERS, STOCHASTIC_SOLVERS, AdaGrad, Adam, NewtonCholesky, RMSProp, StoppingRule
-from sksoftmax.solvers._distance import distance
+from sksoftmax.solvers._optimality import distance
 from sksoftmax.solvers.schedules import SCHEDULES, Constant, Cosine, InverseScaling, Step
 
 ALL = pytest.mark.parametrize("name", [*STOCHASTIC_SOLVERS, "saga"])
@@ -309,11 +309,11 @@ def test_the_distance_is_that_to_the_optimum(dtype, container, n_classes, make_p
         value, gradient = objective.value_and_gradient(params)
         told = distance(objective, params, gradient)
         assert told.solved
-        assert_allclose(told.nats, value - best.value, rtol=0.1, atol=1e-7)
+        assert_allclose(told.predicted_decrease, value - best.value, rtol=0.1, atol=1e-7)
         off = np.abs(predicted(objective, X, params) - proba).max()
-        assert told.near == (told.nats <= 5e-5 and told.probability <= 5e-3)
-        if not np.isnan(told.probability):
-            assert_allclose(told.probability, off, rtol=0.2, atol=1e-4)
+        assert told.near == (told.predicted_decrease <= 5e-5 and told.change_of_proba <= 5e-3)
+        if not np.isnan(told.change_of_proba):
+            assert_allclose(told.change_of_proba, off, rtol=0.2, atol=1e-4)
 
 
 def predicted(objective, X, params):

@@ -40,6 +40,11 @@ def solver_class(solver: str | Solver[Any]) -> type[Solver[Any]]:
     return SOLVERS.get(solver, Solver) if isinstance(solver, str) else Solver
 
 
+def as_solver(solver: str | Solver[Any]) -> Solver[Any]:
+    """Return the solver that a name in ``SOLVERS`` stands for, with default parameters; a solver itself."""
+    return solver if isinstance(solver, Solver) else SOLVERS[solver]()
+
+
 # What "auto" expects of a fit, in operations of BLAS on a matrix (some 0.1 ns), measured on tables of 150 to 50,000 rows.
 NEWTON_ITERATIONS, BLOCK_ITERATIONS, BLOCK_REFRESHES = 7, 12, 2
 NEWTON_OVERHEAD, BLOCK_OVERHEAD = 1.5e6, 3e6  # of an iteration, whatever the size

@@ -17,7 +17,7 @@ from ..data.epochs import MinibatchPlan
 from ..kernels import minibatch as kernels
 from ..objectives._contracts import FiniteSum
 from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vector
-from ._distance import Distance, distance
+from ._optimality import Distance, distance
 from .schedules import SCHEDULES, Schedule
 
 # Weight of the newest point in the mean of t of them is (1 + AVERAGING) / (t + AVERAGING): the start is soon forgotten.
@@ -237,4 +237,4 @@ class StochasticSolver(Solver[FiniteSum]):
             return f", at {value:.3g} nats a row where the start has {at_start:.3g}"
         if left is None:
             return ", and nothing bounds how far it is from the optimum"
-        return f", {left}" if left.nats < value else ", far from the optimum"  # losses are not negative
+        return f", {left}" if left.predicted_decrease < value else ", far from the optimum"  # losses are not negative

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from ..objectives._contracts import Differentiable
 from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vector
-from ._proof import Proof
+from ._optimality import OptimalityTest
 
 
 @dataclass
@@ -47,10 +47,10 @@ class LBFGS(Solver[Differentiable]):
 
     def minimise(self, objective: Differentiable, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
         tol, max_iter, n_before = stop.gradient_tol, stop.max_iter, len(history.iterations)
-        proof = Proof(objective, tol)
+        test = OptimalityTest(objective, tol)
         # Popped when SciPy asks for it: a vector of many features times classes is not kept.
         first = [objective.value_and_gradient(start)]
-        if objective.gradient_norm(first[0][1]) <= tol and proof.holds(start, *first[0]):
+        if objective.gradient_norm(first[0][1]) <= tol and test.holds(start, *first[0]):
             message = "lbfgs converged after 0 iterations"
             return history.solution(start.copy(), *first[0], status=Status.CONVERGED, message=message)
         # SciPy tells its callback no gradient; the last point evaluated is the one it accepted.
@@ -69,7 +69,7 @@ class LBFGS(Solver[Differentiable]):
             n_iter = len(history.iterations) - n_before
             if objective.gradient_norm(gradient) <= tol and (n_iter >= min(check_at, max_iter) or stopped):
                 # What is asked costs several passes: the more iterations were made, the more rarely.
-                converged, check_at = proof.holds(params, value, gradient), n_iter + max(1, n_iter // 8)
+                converged, check_at = test.holds(params, value, gradient), n_iter + max(1, n_iter // 8)
             if stopped or converged:
                 raise StopIteration
 
@@ -96,11 +96,11 @@ class LBFGS(Solver[Differentiable]):
             # No lower point was found. It is the optimum if there can be none: if the decrease that the approximate inverse
             # Hessian promises is within the rounding error of the objective.
             promised = 0.5 * float(result.jac @ result.hess_inv.matvec(result.jac))
-            converged = proof.holds(result.x, value, result.jac) or (small and promised <= objective.value_noise(value))
+            converged = test.holds(result.x, value, result.jac) or (small and promised <= objective.value_noise(value))
         outcome = "converged" if converged else "failed to converge"
         reason = " (it found no lower point at this precision)" if stalled else ""
         if small:
-            reason = f" (the gradient is small, but the objective may be {proof.left:.1g} nats above its minimum)"
+            reason = f" (the gradient is small, but the objective may be {test.left:.1g} nats above its minimum)"
         reason = "" if converged else reason
         message = f"lbfgs {outcome} after {n_iter} iterations{reason}"
         status = Status.CONVERGED if converged else Status.LINE_SEARCH_FAILED if stalled else Status.MAX_ITER

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..objectives._contracts import HasHessian
 from ._base import History, Solution, Solver, Status, StoppingRule, Vector, advise_newton, without_shift
-from ._line_search import line_search, observed_noise
-from ._proof import Proof
+from ._conjugate_gradients import conjugate_gradients, diagonal_scale
+from ._optimality import NEWTON_SHARE, OptimalityTest
+from ._quasi_newton import CONVERGED, NO_LOWER_POINT, Method, Point, Step, Verdict, descend, what_is_left
 
 # Relative residual of a Newton step whose promise is taken for what is left to the optimum: the promise is then known to
 # its square times the condition of the scaled Hessian, and products in float32 still get there.
@@ -46,98 +47,96 @@ class NewtonCG(Solver[HasHessian]):
     benefits_from_rotation: ClassVar[bool] = False
 
     def minimise(self, objective: HasHessian, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
-        tol, max_iter = stop.gradient_tol, stop.max_iter
-        proof = Proof(objective, tol)
-        params = without_shift(objective, start)
-        value, gradient = objective.value_and_gradient(params)
-        converged = objective.gradient_norm(gradient) == 0
-        reason, near_rounding, status = "", False, Status.MAX_ITER
-        unsolved = f" (no Newton step within {self.max_inner} inner iterations)"
-        # Where all classes are equally likely, and so the same for each: what is orthogonal to their shifts remains so.
-        scale = objective.hessian_diagonal(np.zeros_like(params))
-        scale[(scale <= 0) | ~np.isfinite(scale)] = 1
-        while not converged and not history.stopped:
-            near = near_rounding or objective.gradient_norm(gradient) <= tol
-            may_step = len(history.iterations) < max_iter
-            if not may_step and not near:
-                break
-            direction, solved = self._newton_direction(objective, params, gradient, scale, exactly=near)
-            slope = float(gradient @ direction)
-            gap = -slope / 2
-            rounding = objective.value_noise(value)
-            small = objective.gradient_norm(gradient) <= tol
-            if near and solved and (gap <= rounding or (gap <= tol / 100 and small)):
-                # Where second derivatives may vanish, the next step may promise more than this one.
-                converged = objective.strictly_convex or proof.holds(params, value, gradient)
-            elif small and not solved:
-                converged = proof.holds(params, value, gradient)
-            if converged:
-                if may_step and solved and history.iterations:
-                    # Solved for already: it brings fits that rounding has parted nearer to each other and to the optimum.
-                    last = line_search(objective, params, value, direction, slope)
-                    if last is not None and last[1] <= value + rounding:
-                        params, value, gradient = last
-                        history.record(params, value, gradient)
-                break
-            if not may_step:
-                if objective.gradient_norm(gradient) <= tol:
-                    left = f" (the Newton step promised to lower the objective by {gap:.1g} nats, more than {tol / 100:.1g})"
-                    reason = left if solved else unsolved
-                break
-            found = line_search(objective, params, value, direction, slope)
-            if found is None:
-                converged = proof.holds(params, value, gradient)
-                reason, status = "" if converged else " (the line search found no lower point)", Status.LINE_SEARCH_FAILED
-                break
-            rounding = max(rounding, observed_noise(objective, value, found[1], found[2], found[0] - params))
-            params, value, gradient = found
-            history.record(params, value, gradient)
-            if gap <= rounding and near:
-                converged = (solved and objective.strictly_convex) or proof.holds(params, value, gradient)
-                reason, status = "" if converged else unsolved, Status.NEWTON_STEP_UNSOLVED
-                break
-            near_rounding = gap <= rounding
-        outcome = "converged" if converged else "failed to converge"
-        message = f"newton-cg {outcome} after {len(history.iterations)} iterations{reason}"
-        return history.solution(params, value, gradient, status=Status.CONVERGED if converged else status, message=message)
+        method = TruncatedNewton(objective, stop.gradient_tol, self.max_inner)
+        return descend(method, objective, start, stop=stop, history=history)
 
     def _advise(self, solution: Solution, stop: StoppingRule) -> str:
         return advise_newton(solution, stop)
 
-    def _newton_direction(
-        self,
-        objective: HasHessian,
-        params: Vector,
-        gradient: Vector,
-        scale: Vector,
-        *,
-        exactly: bool,
-    ) -> tuple[Vector, bool]:
-        """Return a step of plan, and whether it solves the Newton system as asked."""
-        direction = np.zeros_like(gradient)
+
+class TruncatedNewton(Method):
+    """Newton steps by conjugate gradients, exact ones where the optimum seems near.
+
+    Parameters
+    ----------
+    objective, tol
+        As ``Method`` has them.
+    max_inner : int
+    """
+
+    label = "newton-cg"
+
+    def __init__(self, objective: HasHessian, tol: float, max_inner: int) -> None:
+        super().__init__(objective, tol)
+        self._hessians, self._max_inner, self._test = objective, max_inner, OptimalityTest(objective, tol)
+        # Where all classes are equally likely, and so the same for each: what is orthogonal to their shifts remains so.
+        self._scale = diagonal_scale(objective.hessian_diagonal(np.zeros(objective.n_params)))
+        self._predicted_noise = self._nearly_converged = False
+
+    def judges_without_budget(self, point: Point) -> bool:
+        return self._is_near(point)
+
+    def _is_near(self, point: Point) -> bool:
+        """Return whether the optimum seems reached: the gradient is small, or the last step predicted less than noise."""
+        return self._predicted_noise or point.gradient_norm <= self._tol
+
+    def step(self, point: Point) -> Step:
+        self._nearly_converged = self._is_near(point)
+        direction, solved = self._newton_direction(point.params, point.gradient, exactly=self._nearly_converged)
+        slope = float(point.gradient @ direction)
+        return Step(direction, slope, predicted_decrease=-slope / 2, is_newton=solved)
+
+    def before_step(self, point: Point, step: Step, *, has_budget: bool) -> Verdict | None:
+        left, small = step.predicted_decrease, point.gradient_norm <= self._tol
+        is_little = left <= self._objective.value_noise(point.value) or (left <= self._tol / NEWTON_SHARE and small)
+        if self._nearly_converged and step.is_newton and is_little:
+            # Where second derivatives may vanish, the next step may predict more than this one.
+            return CONVERGED if self._hessians.strictly_convex or self._is_optimal(point) else None
+        return CONVERGED if small and not step.is_newton and self._is_optimal(point) else None
+
+    def after_step(self, point: Point, step: Step, noise: float) -> Verdict | None:
+        self._predicted_noise = step.predicted_decrease <= noise
+        if not (self._predicted_noise and self._nearly_converged):
+            return None
+        if (step.is_newton and self._hessians.strictly_convex) or self._is_optimal(point):
+            return CONVERGED
+        return Verdict(Status.NEWTON_STEP_UNSOLVED, self._unsolved)
+
+    def without_lower_point(self, point: Point, step: Step) -> Verdict:
+        return CONVERGED if self._is_optimal(point) else Verdict(Status.LINE_SEARCH_FAILED, NO_LOWER_POINT)
+
+    def remark(self, point: Point, step: Step) -> str:
+        if point.gradient_norm <= self._tol and not step.is_newton:
+            return self._unsolved
+        return what_is_left(
+            point, "Newton step", step.predicted_decrease, tol=self._tol, allowed=self._tol / NEWTON_SHARE, left=self._test.left
+        )
+
+    @property
+    def _unsolved(self) -> str:
+        return f" (no Newton step within {self._max_inner} inner iterations)"
+
+    def _is_optimal(self, point: Point) -> bool:
+        return self._test.holds(point.params, point.value, point.gradient)
+
+    def _newton_direction(self, params: Vector, gradient: Vector, *, exactly: bool) -> tuple[Vector, bool]:
+        """Return a direction of descent, and whether it solves the Newton system as exactly as asked."""
+        objective, scale = self._hessians, self._scale
         # Along shifts of all classes there is no curvature but the penalty's, lost beside that of large columns: what rounding
         # leaves there must neither be solved for nor gather in the step.
         residual = -without_shift(objective, gradient)
-        search = residual / scale
-        squared = float(residual @ search)
+        squared = float(residual @ (residual / scale))
+        # The forcing term min(½, √‖g‖) of Dembo, Eisenstat & Steihaug (1982), as Nocedal & Wright have it in algorithm 7.1.
         bound = (EXACT**2 if exactly else min(0.25, np.sqrt(squared))) * squared
         enough = POLISHED**2 * squared if exactly else bound
-        solved, last = False, self.max_inner
-        for n_inner in range(1, self.max_inner + 1):
-            product = objective.hessian_product(params, search)
-            curvature = float(search @ product)
-            if curvature <= 3 * np.finfo(np.float64).eps * float(search @ (scale * search)):
-                # Flat along the search direction: what was gathered so far is a descent direction already.
+        iterates = conjugate_gradients(lambda vector: objective.hessian_product(params, vector), residual, scale)
+        direction, solved, last = None, False, self._max_inner
+        for n_inner, iterate in zip(range(1, self._max_inner + 1), iterates, strict=False):
+            direction = iterate.solution
+            if iterate.residual_norm <= bound and not solved:
+                solved, last = True, min(2 * n_inner, self._max_inner)
+            if iterate.residual_norm <= enough or (solved and n_inner >= last):
                 break
-            step = squared / curvature
-            direction += step * search
-            residual -= step * product
-            product = residual / scale
-            previous, squared = squared, float(residual @ product)
-            if squared <= bound and not solved:
-                solved, last = True, min(2 * n_inner, self.max_inner)
-            if squared <= enough or (solved and n_inner >= last):
-                break
-            search = product + (squared / previous) * search
-        objective.project_out_shift(direction)
-        return (direction, solved) if direction.any() else (-gradient / scale, False)
+        if direction is not None:
+            objective.project_out_shift(direction)
+        return (direction, solved) if direction is not None and direction.any() else (-gradient / scale, False)

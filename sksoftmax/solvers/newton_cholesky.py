@@ -10,9 +10,9 @@ import numpy as np
 from scipy.linalg import lapack
 
 from ..objectives._contracts import HasHessian
-from ._base import History, Solution, Solver, Status, StoppingRule, Vector, advise_newton, without_shift
-from ._line_search import line_search, observed_noise
-from ._proof import Proof
+from ._base import History, Solution, Solver, Status, StoppingRule, Vector, advise_newton
+from ._optimality import NEWTON_SHARE, OptimalityTest
+from ._quasi_newton import CONVERGED, NO_LOWER_POINT, Method, Point, Step, Verdict, descend, what_is_left
 from .lbfgs import LBFGS, advise_lbfgs
 
 FELL_BACK = "and fell back"
@@ -46,56 +46,89 @@ class NewtonCholesky(Solver[HasHessian]):
     requires: ClassVar[tuple[type, ...]] = (HasHessian,)
 
     def minimise(self, objective: HasHessian, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
-        tol, max_iter = stop.gradient_tol, stop.max_iter
         n_bytes = 2 * 8 * objective.n_params**2
         if n_bytes > min(self.max_bytes, memory_bytes()):
             reason = f"would need {n_bytes / 1e9:.2g} GB for the Hessian and its factor"
-            return fall_back(reason, objective, start, history, tol=tol, max_iter=max_iter)
-        proof = Proof(objective, tol)
-        params = without_shift(objective, start)
-        value, gradient = objective.value_and_gradient(params)
-        converged = objective.gradient_norm(gradient) == 0
-        reason, gap, status = "", np.inf, Status.MAX_ITER
-        while not converged and not history.stopped:
-            may_step = len(history.iterations) < max_iter
-            if not may_step and (history.iterations or objective.gradient_norm(gradient) > tol):
-                break
-            direction = newton_direction(objective, params, gradient)
-            if direction is None:
-                # The iteration that failed counts.
-                left = max(max_iter - len(history.iterations) - 1, 0)
-                reason = "met a singular Hessian"
-                return fall_back(reason, objective, params, history, tol=tol, max_iter=left)
-            slope = float(gradient @ direction)
-            gap = -slope / 2  # to the optimum of the quadratic model
-            rounding = objective.value_noise(value)
-            found = line_search(objective, params, value, direction, slope) if may_step else None
-            if found is not None:
-                rounding = max(rounding, observed_noise(objective, value, found[1], found[2], found[0] - params))
-                params, value, gradient = found
-                history.record(params, value, gradient)
-            converged = gap <= rounding or (gap <= tol / 100 and objective.gradient_norm(gradient) <= tol)
-            ends = found is None or gap <= rounding
-            # Where second derivatives may vanish, the next step may promise more than the last one.
-            if (converged and not objective.strictly_convex) or (ends and not converged):
-                converged = proof.holds(params, value, gradient)
-            if ends and not converged:
-                if may_step:
-                    reason, status = " (the line search found no lower point)", Status.LINE_SEARCH_FAILED
-                break
-        if not converged and objective.gradient_norm(gradient) <= tol:
-            reason = f" (the Newton step promised to lower the objective by {gap:.1g} nats, more than {tol / 100:.1g})"
-        outcome = "converged" if converged else "did not converge"
-        message = f"newton-cholesky: Newton solver {outcome} after {len(history.iterations)} iterations{reason}"
-        return history.solution(params, value, gradient, status=Status.CONVERGED if converged else status, message=message)
+            return fall_back(reason, objective, start, stop, history)
+        try:
+            return descend(ExactNewton(objective, stop.gradient_tol), objective, start, stop=stop, history=history)
+        except SingularHessianError as error:
+            params = error.params
+        # The iteration that failed counts.
+        left = replace(stop, max_iter=max(stop.max_iter - len(history.iterations) - 1, 0))
+        return fall_back("met a singular Hessian", objective, params, left, history)
 
     def _advise(self, solution: Solution, stop: StoppingRule) -> str:
         return (advise_lbfgs if FELL_BACK in solution.message else advise_newton)(solution, stop)
 
 
-def fall_back(reason: str, objective: HasHessian, params: Vector, history: History, *, tol: float, max_iter: int) -> Solution:
-    """Hand over to L-BFGS, with max_iter iterations left; the history goes on."""
-    solution = LBFGS().minimise(objective, params, stop=StoppingRule(tol, max_iter), history=history)
+class SingularHessianError(ArithmeticError):
+    """The Hessian has no Cholesky factor at params."""
+
+    def __init__(self, params: Vector) -> None:
+        super().__init__("the Hessian is singular to working precision")
+        self.params = params
+
+
+class ExactNewton(Method):
+    """Newton steps, and what they predict of the optimum."""
+
+    label = "newton-cholesky: Newton solver"
+    failed = "did not converge"
+
+    def __init__(self, objective: HasHessian, tol: float) -> None:
+        super().__init__(objective, tol)
+        self._hessians, self._test = objective, OptimalityTest(objective, tol)
+
+    def judges_without_budget(self, point: Point) -> bool:
+        return point.n_iter == 0 and point.gradient_norm <= self._tol
+
+    def step(self, point: Point) -> Step:
+        direction = newton_direction(self._hessians, point.params, point.gradient)
+        if direction is None:
+            raise SingularHessianError(point.params)
+        slope = float(point.gradient @ direction)
+        return Step(direction, slope, predicted_decrease=-slope / 2)
+
+    def before_step(self, point: Point, step: Step, *, has_budget: bool) -> Verdict | None:
+        if has_budget:
+            return None
+        converged = self._converged(point, step, self._objective.value_noise(point.value), is_last=True)
+        return CONVERGED if converged else None
+
+    def after_step(self, point: Point, step: Step, noise: float) -> Verdict | None:
+        is_last = step.predicted_decrease <= noise
+        if self._converged(point, step, noise, is_last=is_last):
+            return CONVERGED
+        return self._stuck(point, step) if is_last else None
+
+    def without_lower_point(self, point: Point, step: Step) -> Verdict:
+        noise = self._objective.value_noise(point.value)
+        return CONVERGED if self._converged(point, step, noise, is_last=True) else self._stuck(point, step)
+
+    def _converged(self, point: Point, step: Step, noise: float, *, is_last: bool) -> bool:
+        """Return whether a point is the optimum by a step from it or to it; the last one is asked for better evidence."""
+        # A step that is predicted to lower the objective by ε leaves of the order of ε² (Boyd & Vandenberghe, section 9.5.3):
+        # its prediction serves for the point that it leads to, where no other Hessian is needed.
+        left = step.predicted_decrease
+        near = left <= noise or (left <= self._tol / NEWTON_SHARE and point.gradient_norm <= self._tol)
+        # Where second derivatives may vanish, the next step may predict more than the last one.
+        if near and self._hessians.strictly_convex:
+            return True
+        return (near or is_last) and self._test.holds(point.params, point.value, point.gradient)
+
+    def _stuck(self, point: Point, step: Step) -> Verdict:
+        return Verdict(Status.LINE_SEARCH_FAILED, self.remark(point, step) or NO_LOWER_POINT)
+
+    def remark(self, point: Point, step: Step) -> str:
+        return what_is_left(
+            point, "Newton step", step.predicted_decrease, tol=self._tol, allowed=self._tol / NEWTON_SHARE, left=self._test.left
+        )
+
+
+def fall_back(reason: str, objective: HasHessian, params: Vector, stop: StoppingRule, history: History) -> Solution:
+    """Hand over to L-BFGS from params, within what stop leaves; the history goes on."""
+    solution = LBFGS().minimise(objective, params, stop=stop, history=history)
     return replace(solution, message=f"newton-cholesky {reason} {FELL_BACK}: {solution.message}")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..data.epochs import SAGAMemory
 from ..objectives._contracts import FiniteSum
 from ._base import History, Solution, Solver, Status, StoppingRule, Vector
-from ._distance import distance
+from ._optimality import distance
 
 
 @dataclass
@@ -89,7 +89,7 @@ class SAGA(Solver[FiniteSum]):
             message = f"saga made {n_iter} iterations, as many as asked for"
         elif not converged and not history.stopped:
             left = distance(objective, params, gradient)
-            message += "" if left is None or left.near or left.nats >= value else f", {left}"
+            message += "" if left is None or left.near or left.predicted_decrease >= value else f", {left}"
         status = Status.CONVERGED if converged else Status.EPOCHS_MADE if tol is None else Status.MAX_ITER
         return history.solution(params, value, gradient, status=status, message=message)
 
