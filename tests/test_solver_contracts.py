@@ -285,6 +285,12 @@ def kink(make_problem):
     return solve(BlockLBFGS(), Kinked())
 
 
+def separable(make_problem):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return SoftmaxRegressionClassifier(C=np.inf).fit([[-1.0], [1.0]], [0, 1]).solution_
+
+
 def interrupted(make_problem):
     class Interrupts(LBFGS):
         def minimise(self, objective, start, *, stop, history):
@@ -304,6 +310,7 @@ ENDS = {
     Status.LINE_SEARCH_FAILED: line_search_failed,
     Status.NEWTON_STEP_UNSOLVED: newton_step_unsolved,
     Status.KINK: kink,
+    Status.SEPARABLE: separable,
     Status.NO_IMPROVEMENT: fitted(solver=SGD(learning_rate=2.0), tol=0.1),
     Status.EPOCHS_MADE: fitted(solver="sgd", tol=None, max_iter=2),
     Status.STOPPED_BY_OBSERVER: lambda _: solve(LBFGS(), Bare(), observer=lambda params, iteration: True),
@@ -333,6 +340,7 @@ def test_a_fit_warns_of_ends_that_were_not_intended(status, make_problem):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         SoftmaxRegressionClassifier(solver=Ends()).fit(X, y)
-    failures = {"max_iter", "line_search_failed", "newton_step_unsolved", "kink", "no_improvement"}
-    assert [str(each.message)[:6] for each in caught] == (["ended:"] if status in failures else [])
+    failures = {"max_iter", "line_search_failed", "newton_step_unsolved", "kink", "separable", "no_improvement"}
+    said = "The classes are perfectly separable" if status is Status.SEPARABLE else "ended: the gradient norm is"
+    assert [str(each.message)[: len(said)] for each in caught] == ([said] if status in failures else [])
     assert status.as_intended is (status not in failures)
