@@ -290,8 +290,6 @@ class LinearObjective:
             return f"{self.loss.loss!r} has no kernel for steps from single rows"
         if contract is FiniteSum and not self._penalty.commutes_with_class_mean:
             return f"{type(self._penalty).__name__} does not shrink all coefficients alike, as stochastic solvers need"
-        if contract is FiniteSum and self.loss.number is None:
-            return f"{self.loss.loss!r} has no kernel for steps from minibatches"
         return None
 
     # -- the Hessian's class blocks --------------------------------------------------------------------------------
