@@ -25,7 +25,7 @@ from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.penalties import L2
 from sksoftmax.solvers import SAGA, SGD, SOLVERS, STOCHASTIC_SOLVERS, AdaGrad, Adam, NewtonCholesky, RMSProp, StoppingRule
 from sksoftmax.solvers._optimality import distance
-from sksoftmax.solvers.schedules import SCHEDULES, Constant, Cosine, InverseScaling, Step
+from sksoftmax.solvers.schedules import SCHEDULES, Constant, Cosine, InverseScaling, StepDecay
 
 ALL = pytest.mark.parametrize("name", [*STOCHASTIC_SOLVERS, "saga"])
 CONTAINERS = pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
@@ -220,10 +220,10 @@ def test_schedules():
     assert_array_equal(Constant().factors(7, epochs, None), 1)
     assert_allclose(InverseScaling(1.0, 10).factors(10, epochs[:1], None), 0.5)
     assert_allclose(Cosine(n_epochs=10, final=0.2).factors(0, np.array([5.0, 15.0]), None), [0.6, 0.2])
-    assert_allclose(Step(every=3, factor=0.5).factors(0, np.array([2.9, 3.0, 9.0]), None), [1, 0.5, 0.125])
+    assert_allclose(StepDecay(every=3, factor=0.5).factors(0, np.array([2.9, 3.0, 9.0]), None), [1, 0.5, 0.125])
 
 
-@pytest.mark.parametrize("schedule", [InverseScaling(power=-1), InverseScaling(delay=0), Cosine(final=2.0), Step(every=0)])
+@pytest.mark.parametrize("schedule", [InverseScaling(power=-1), InverseScaling(delay=0), Cosine(final=2.0), StepDecay(every=0)])
 def test_schedules_out_of_range_say_so(schedule, make_problem):
     X, y, _ = make_problem()
     with pytest.raises(ValueError, match=f"{type(schedule).__name__} needs"):

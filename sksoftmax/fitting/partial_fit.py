@@ -108,6 +108,6 @@ class PartialFitState:
             n_iter=state.n_epochs,
             status=Status.EPOCHS_MADE,
             message=f"{solver.name} made a pass over {objective.n_rows} rows, number {state.n_epochs}",
-            history=(Iteration(value, np.nan, time.perf_counter() - began, state.rate),),
+            history=(Iteration(value, np.nan, time.perf_counter() - began, state.learning_rate),),
         )
         return replace(self, kind=kind, state=state), solution

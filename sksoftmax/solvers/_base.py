@@ -102,7 +102,7 @@ class Status(StrEnum):
     NEWTON_STEP_UNSOLVED
         Conjugate gradients did not solve for the Newton step that would tell how far the optimum is.
     KINK
-        Where steps promise nothing more the loss has kinks, and nothing tells how far the optimum is.
+        Steps are predicted to lower nothing, but the loss has kinks: nothing tells how far the optimum is.
     SEPARABLE
         The classes are separated and nothing is penalised: there is no minimum.
     NO_IMPROVEMENT
@@ -297,9 +297,9 @@ class Solver(ParamsMixin, ABC, Generic[ObjectiveT]):
         """Do the work of ``solve``, whose parameters are checked: record every iteration, and end where the history says so."""
 
     def explain(self, solution: Solution, stop: StoppingRule) -> str:
-        """Return what a warning says of a solution that is not as intended: its message, figures, and what helps."""
-        figures = f"the gradient norm is {solution.gradient_norm:.3g}, the tolerance {stop.gradient_tol:.3g}"
-        return f"{solution.message}: {figures}. {self._advise(solution, stop)}"
+        """Return what a warning says of a solution that is not as intended: its message, its gradient norm, and what helps."""
+        reached = f"the gradient norm is {solution.gradient_norm:.3g}, the tolerance {stop.gradient_tol:.3g}"
+        return f"{solution.message}: {reached}. {self._advise(solution, stop)}"
 
     def _advise(self, solution: Solution, stop: StoppingRule) -> str:
         return f"Increase the number of iterations (max_iter={stop.max_iter}), or scale {COLUMNS}, or use solver='auto'."

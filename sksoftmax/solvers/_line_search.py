@@ -15,9 +15,10 @@ from ._base import Vector
 def observed_noise(objective: Objective, value: float, new_value: float, gradient: Vector, step: Vector) -> float:
     """Return how much of the change of value along step, which ended at gradient, can only be rounding.
 
-    A convex function rises by at most its slope at the end; of any other nothing can be said, and zero is returned. In float32
-    the error is that of the logits, which no multiple of the value bounds.
+    Zero of an objective that is not convex, of which nothing can be said.
     """
+    # A convex f satisfies f(x + s) ≤ f(x) + f'(x + s)ᵀs: what computed values rise by beyond that is their error. In float32 it
+    # comes from the logits, and no multiple of the value bounds it.
     if not objective.convex:
         return 0.0
     return max(0.0, new_value - value - float(gradient @ step))
@@ -34,11 +35,26 @@ def line_search(
 ) -> tuple[Vector, float, Vector] | None:
     """Return point, value and gradient of the first step from 1 downwards of sufficient decrease, or None.
 
-    A step that fails is followed by the minimum of the cubic through what is known, at least a tenth and at most four fifths
-    of it. Sufficient is a decrease of 1e-4 of what the slope promises (Nocedal & Wright, "Numerical Optimization", chapter 3).
-    Where the promise is below the rounding error of the value, not to rise beyond that error is enough, or that the slope at
-    the end still falls by 1e-4 of that at the start, if the objective is convex, and so has fallen by as much.
+    Parameters
+    ----------
+    objective : Objective
+    params : ndarray of shape (n_params,), float64
+    value : float
+        At params.
+    direction : ndarray of shape (n_params,), float64
+    slope : float
+        Derivative along direction, negative.
+    max_trials : int, default=30
     """
+    # Sufficient is a decrease of 1e-4 of what the slope predicts, the condition of Armijo (Nocedal & Wright, "Numerical
+    # Optimization", equation 3.4). Where even that is below the noise of the value, not to rise beyond the noise is enough. Of
+    # a convex objective the slope tells more exactly: if it is still below 1e-4 of that at the start where the step ends, it
+    # was so all the way, and the value has fallen by as much.
+    #
+    # A step that fails is followed by the minimum of the cubic through both values and slopes, at least a tenth and at most
+    # four fifths of it (their section 3.5): the gradient comes with each value anyway, in the same pass over the rows. The
+    # condition of Wolfe, which would ask for longer steps as well, was not taken: of a convex objective yᵀs ≥ 0 holds without,
+    # and the methods' own step, 1, is the right one near the optimum.
     noise = objective.value_noise(value)
     step = 1.0
     for _ in range(max_trials):
@@ -53,10 +69,10 @@ def line_search(
 
 
 def cubic_minimum(step: float, rise: float, slope: float, new_slope: float) -> float:
-    """Return where the cubic with these slopes at 0 and step, and this rise between them, is least; zero if it overflows.
-
-    Nocedal & Wright, "Numerical Optimization", equation 3.59.
-    """
+    """Return where the cubic with these slopes at 0 and step, and this rise between them, is least; zero if it overflows."""
+    # Nocedal & Wright, "Numerical Optimization", equation 3.59, from the points 0 and step: with d₁ = slope + new_slope - 3
+    # rise / step and d₂ = √(d₁² - slope · new_slope), the minimum is at step - step (new_slope + d₂ - d₁) / (new_slope - slope
+    # + 2 d₂).
     with np.errstate(over="ignore", invalid="ignore"):
         bend = slope + new_slope - 3 * rise / step
         root = np.sqrt(np.maximum(bend * bend - slope * new_slope, 0.0))

@@ -131,7 +131,7 @@ def descend(method: Method, objective: Objective, start: Vector, *, stop: Stoppi
     """
     # x ← x + t d, with d the method's direction and t from backtracking: 1 wherever it lowers the objective enough, so that the
     # convergence of the direction's own method, quadratic or superlinear, is kept near the optimum (Nocedal & Wright,
-    # "Numerical Optimization", theorems 3.6 and 3.7). A trust region was not taken: the models are positive definite, and
+    # "Numerical Optimization", theorems 3.5 to 3.7). A trust region was not taken: the models are positive definite, and
     # a factor or a preconditioner would be made anew for each radius.
     #
     # Vectors are made in functions of their own, so that none outlives its use: it is as long as all coefficients.

@@ -20,7 +20,10 @@ from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vec
 from ._optimality import Distance, distance
 from .schedules import SCHEDULES, Schedule
 
-# Weight of the newest point in the mean of t of them is (1 + AVERAGING) / (t + AVERAGING): the start is soon forgotten.
+# The t-th point is added to the mean by mean ← mean + ω (point - mean) with ω = (1 + a) / (t + a), polynomial-decay averaging
+# of degree a (Shamir & Zhang 2013): it then weighs about t^a, where ω = 1 / t would weigh all points alike and keep the start,
+# which is far away, for as long as the fit takes. The mean over the last half of the points does about as well, and would have
+# to know when the last half begins.
 AVERAGING = 3
 
 
@@ -35,28 +38,28 @@ class State:
     Attributes
     ----------
     params : ndarray of shape (n_params,), float64
-    first, second : ndarray of shape (n_params,) or (0,), float64
-        Moments of the gradients.
+    first_moment, second_moment : ndarray of shape (n_params,) or (0,), float64
+        Moving averages or sums of the gradients and of their squares.
     mean : ndarray of shape (n_params,) or (0,), float64
         Of the points that steps ended at.
     n_steps, n_epochs : int
         Made so far.
-    rate : float
-        Learning rate of the last step.
+    learning_rate : float
+        Of the last step.
     """
 
     params: Vector
-    first: Vector = field(default_factory=_empty)
-    second: Vector = field(default_factory=_empty)
+    first_moment: Vector = field(default_factory=_empty)
+    second_moment: Vector = field(default_factory=_empty)
     mean: Vector = field(default_factory=_empty)
     n_steps: int = 0
     n_epochs: int = 0
-    rate: float = 0.0
+    learning_rate: float = 0.0
 
     @property
     def vectors(self) -> tuple[Vector, Vector, Vector, Vector]:
         """Parameters, first and second moments, mean."""
-        return self.params, self.first, self.second, self.mean
+        return self.params, self.first_moment, self.second_moment, self.mean
 
     @property
     def averaged_params(self) -> Vector:
@@ -64,9 +67,9 @@ class State:
         return self.mean if len(self.mean) else self.params
 
     def map(self, function) -> State:  # type: ignore[no-untyped-def]
-        """Return a state whose vectors are function of these, none of them shared; function sees no empty one."""
+        """Return a state whose vectors are function of these, none of them shared; function is not called with an empty one."""
         params, first, second, mean = (function(vector) if len(vector) else vector for vector in self.vectors)
-        return replace(self, params=params, first=first, second=second, mean=mean)
+        return replace(self, params=params, first_moment=first, second_moment=second, mean=mean)
 
 
 @dataclass
@@ -143,13 +146,13 @@ class StochasticSolver(Solver[FiniteSum]):
         """Return state with the vectors that this solver keeps, as its parameters may have changed since."""
         self.check_hyperparameters()
         n_params = len(state.params)
-        kept = [vector if len(vector) else np.zeros(n_params) for vector in (state.first, state.second)]
+        kept = [vector if len(vector) else np.zeros(n_params) for vector in (state.first_moment, state.second_moment)]
         first, second = (vector if wanted else _empty() for vector, wanted in zip(kept, self._moments, strict=True))
         mean = (state.mean if len(state.mean) else state.params.copy()) if self.average else _empty()
-        return replace(state, first=first, second=second, mean=mean)
+        return replace(state, first_moment=first, second_moment=second, mean=mean)
 
     def advance(self, objective: FiniteSum, state: State, *, n_epochs: int | None = None, loss_scale: float = 1.0) -> float:
-        """Pass once over the objective's rows, changing state; return their mean loss as they were met.
+        """Run one epoch over the objective's rows, changing state; return the mean loss, each row's before its step.
 
         Parameters
         ----------
@@ -158,8 +161,7 @@ class StochasticSolver(Solver[FiniteSum]):
         n_epochs : int or None
             Of the whole fit, if known.
         loss_scale : float
-            What the loss counts beside the penalty, as a multiple of the objective's: rows of a part of the data may weigh
-            more or less than the others do.
+            Factor of the loss, and not of the penalty: rows of a part of the data may weigh more or less than the others.
 
         Raises
         ------
@@ -188,7 +190,7 @@ class StochasticSolver(Solver[FiniteSum]):
         loss = objective.sgd_epoch(order, plan)
         state.n_steps += len(steps)
         state.n_epochs += 1
-        state.rate = float(rates[-1])
+        state.learning_rate = float(rates[-1])
         if not (np.isfinite(loss) and np.all(np.isfinite(state.params))):
             raise ValueError(
                 f"{self.name} diverged in epoch {state.n_epochs}: parameters are no longer finite. Lower learning_rate="
@@ -206,14 +208,15 @@ class StochasticSolver(Solver[FiniteSum]):
             n_stalled = n_stalled + 1 if tol is not None and value > lowest - tol else 0
             lowest = min(lowest, value)
             stalled = n_stalled >= n_iter_no_change
-            if history.record(state.averaged_params.copy(), value, None, learning_rate=state.rate) or stalled:
+            if history.record(state.averaged_params.copy(), value, None, learning_rate=state.learning_rate) or stalled:
                 break
         value, gradient = objective.value_and_gradient(state.averaged_params)
         n_iter = len(history.iterations)
         if tol is None or history.stopped:
             message = f"{self.name} made {n_iter} iterations, as many as asked for"
             return history.solution(state.averaged_params, value, gradient, status=Status.EPOCHS_MADE, message=message)
-        # A loss that has stopped falling is no optimum: steps may be too long to come nearer, or too short to be seen.
+        # That the loss has stopped falling is when to stop, as SGDClassifier has it, and no sign of the optimum: steps may be
+        # too long to come nearer, or too short to be seen. The Newton step from the end tells.
         left = distance(objective, state.averaged_params, gradient)
         converged = left is not None and left.near
         reason = f", as the loss of none of the last {n_iter_no_change} epochs was lower by {tol:.3g} than the lowest before"

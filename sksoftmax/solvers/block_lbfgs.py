@@ -27,27 +27,27 @@ class BlockLBFGS(Solver[HasPreconditioner]):
     .. math:: H_0 = Q \, \mathrm{blockdiag}(H_1^{-1}, \ldots, H_K^{-1}) \, Q, \qquad
               H_k = X^\top \mathrm{diag}(w \, p_k (1 - p_k)) X + \alpha I
 
-    at a recent point, with the intercept's row and column in each block. Q subtracts the mean over the classes: a softmax
-    does not feel a vector added to every class's coefficients, and without Q steps would drift along such vectors, where only
-    the penalty pulls back. The blocks see scale and correlation of the columns, L-BFGS learns how the classes are coupled.
+    at a recent point, with the intercept's row and column in each block. Q subtracts the mean over the classes: the loss is
+    constant along a vector added to every class's coefficients, and without Q steps would drift along such vectors, where only
+    the penalty pulls back. The blocks hold scale and correlation of the columns; L-BFGS learns how the classes are coupled.
 
     Making the blocks costs about ``n_rows * n_features²`` operations for each class that a row is undecided about, and
     ``n_classes * n_features²`` numbers of memory. An iteration is one pass over X as in plain L-BFGS, and some tens of them
-    are usual where that takes hundreds or thousands. At the start, where the classes are alike, one block serves them all;
-    they are made anew after 10, 40, 160, … iterations, or 6, 12, 24, … where that is cheap. Of many wide rows the first ones
-    see a quarter, then half, then all.
+    are usual where that takes hundreds or thousands. At the start, where the classes are alike, one block is that of all;
+    they are made anew after 10, 40, 160, … iterations, or 6, 12, 24, … where that is cheap. Of many wide rows the first
+    blocks are made from a quarter, then from half, then from all.
 
     Where the blocks would take more than ``max_bytes``, the curvatures of each class along the eigenvectors of the classes'
     mean block stand for them. In sparse rows the heaviest columns have blocks and the others the diagonal of the Hessian.
 
-    Stops when the gradient is within the tolerance and the decrease that the inverse Hessian promises, in nats, within 5e-5
-    of it, or when that decrease is lost in the rounding of the objective. The promise does not depend on the scale of the
-    columns, which the gradient does.
+    Stops when the gradient is within the tolerance and the decrease that the inverse Hessian predicts, in nats, within 5e-5
+    of it, or when that decrease is below the rounding error of the objective. Unlike the gradient, the prediction does not
+    depend on the scale of the columns.
 
     Parameters
     ----------
     memory : int, default=20
-        Pairs of steps and gradient changes kept: three vectors each.
+        Corrections kept: three vectors each, a step, the change of the gradient along it and that preconditioned.
     max_bytes : int, default=2**29
         Most memory for the blocks.
 
@@ -148,6 +148,8 @@ class PreconditionedLBFGS(Method):
 
 def next_refresh(iteration: int, *, is_costly: bool) -> int:
     """Return the iteration after which the preconditioner is made anew next."""
+    # In geometric progression: a solve of n iterations makes about log n of them, and none is older than a fixed share of the
+    # way. The point moves far at first, when the classes part, and little later.
     if is_costly:
         return 4 * iteration or 10
     return 2 * iteration or 6

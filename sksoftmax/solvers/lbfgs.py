@@ -21,13 +21,13 @@ class LBFGS(Solver[Differentiable]):
     Memory is ``2 * memory`` vectors of the parameters' length.
 
     Stops when the gradient is within the tolerance and the duality gap within ``tol`` of the objective, or, where there is none
-    or it is loose, the decrease that class blocks of the Hessian promise within ``tol / 5000`` nats. On scaled columns that is
+    or it is loose, the decrease that class blocks of the Hessian predict within ``tol / 5000`` nats. On scaled columns that is
     usually where the gradient is small, and where LogisticRegression stops; on raw ones it goes on, or ends and says so.
 
     Parameters
     ----------
     memory : int, default=10
-        Pairs of steps and gradient changes kept.
+        Corrections kept: a step and the change of the gradient along it each.
 
     Examples
     --------

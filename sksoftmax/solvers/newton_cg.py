@@ -13,10 +13,10 @@ from ._conjugate_gradients import conjugate_gradients, diagonal_scale
 from ._optimality import NEWTON_SHARE, OptimalityTest
 from ._quasi_newton import CONVERGED, NO_LOWER_POINT, Method, Point, Step, Verdict, descend, what_is_left
 
-# Relative residual of a Newton step whose promise is taken for what is left to the optimum: the promise is then known to
-# its square times the condition of the scaled Hessian, and products in float32 still get there.
+# Relative residual of a Newton step whose predicted decrease is taken for what is left to the optimum: it is then known to the
+# square of that times the condition of the scaled Hessian, and products in float32 still get there.
 EXACT = 1e-3
-# What is gone on to, if that takes no more than as many iterations again, of such a step: the last one ends where it says.
+# Relative residual that such a step goes on to if no more than as many iterations again take it there: it may be the last one.
 POLISHED = 1e-6
 
 
@@ -26,11 +26,11 @@ class NewtonCG(Solver[HasHessian]):
 
     The Newton system is solved to a relative residual of ``min(0.5, sqrt(norm of the gradient))``, which keeps the
     convergence superlinear (Nocedal & Wright, "Numerical Optimization", algorithm 7.1). Norms are those of columns divided by
-    the root of their curvature, which is the preconditioner too: without it columns of small scale would be missing in both.
+    the root of their curvature, which is the preconditioner too: columns of small scale would count for nothing in others.
     Each inner iteration is a Hessian product, ``6 * n_rows * n_features * n_classes`` operations; memory is a few vectors of
     the parameters' length.
 
-    Stops when the gradient is within the tolerance and the decrease that a Newton step promises within a hundredth of it, or
+    Stops when the gradient is within the tolerance and the decrease that a Newton step predicts within a hundredth of it, or
     when that decrease is below the rounding error of the objective. The slope along a truncated step says little of it:
     where these seem met, the system is solved to a relative residual of 1e-3 at least, and that step is the last one; if
     ``max_inner`` iterations do not get there, the solver ends and does not claim to have converged.

@@ -72,12 +72,13 @@ class SAGA(Solver[FiniteSum]):
             memory = memory._replace(n_seen=len(order))
             if not (np.isfinite(loss) and np.all(np.isfinite(params))):
                 raise ValueError(f"saga diverged: parameters are no longer finite. Lower learning_rate={rate:.3g}.")
-            # The table's gradient is about that of the objective; it says when to look.
+            # The sum of the table's gradients, each of another point of the epoch, is that of the objective in the limit, and
+            # costs nothing: it says when to look.
             gradient = memory.gradient_sum[: objective.n_params].copy()
             gradient[: objective.n_coef] += objective.l2_strength * params[: objective.n_coef]
             stopped = history.record(params.copy(), loss + objective.penalty_value(params), gradient, learning_rate=rate)
             if look_at is not None and objective.gradient_norm(gradient) <= look_at:
-                look_at /= 2  # a look is as dear as some epochs
+                look_at /= 2  # a look costs as much as some epochs
                 converged = self._converged(objective, params, objective.value_and_gradient(params)[1], tol)
             if stopped or converged:
                 break
@@ -108,4 +109,6 @@ class SAGA(Solver[FiniteSum]):
         lipschitz_constant = objective.lipschitz_constant + objective.l2_strength
         if not np.isfinite(lipschitz_constant):
             raise ValueError("SAGA knows no bound on the curvature of this loss: pass SAGA(learning_rate=...).")
+        # Defazio, Bach & Lacoste-Julien prove a linear rate for 1 / (3 L), and for 1 / (2 (μ n + L)) where the strong convexity
+        # μ is known. This is the latter's limit for a weak penalty; scikit-learn takes 1 / (2 L + min(2 n μ, L)).
         return 1 / (2 * lipschitz_constant)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .._params import ParamsMixin
 
-__all__ = ["SCHEDULES", "Constant", "Cosine", "InverseScaling", "Schedule", "Step"]
+__all__ = ["SCHEDULES", "Constant", "Cosine", "InverseScaling", "Schedule", "StepDecay"]
 
 
 class Schedule(ParamsMixin, ABC):
@@ -34,7 +34,7 @@ class Schedule(ParamsMixin, ABC):
         epochs : ndarray of shape (n_steps,), float64
             Epochs, whole and begun, before each step of the pass.
         n_epochs : int or None
-            Epochs of the whole fit; None in ``partial_fit``, where nobody knows.
+            Epochs of the whole fit; None in ``partial_fit``, where the number is unknown.
         """
 
 
@@ -126,7 +126,7 @@ class Cosine(Schedule):
 
 
 @dataclass
-class Step(Schedule):
+class StepDecay(Schedule):
     r"""A rate that is multiplied by ``factor`` after every ``every`` epochs.
 
     Parameters
@@ -139,8 +139,8 @@ class Step(Schedule):
     Examples
     --------
     >>> import numpy as np
-    >>> from sksoftmax.solvers.schedules import Step
-    >>> Step(every=2, factor=0.5).factors(0, np.array([0.0, 1.9, 2.0, 4.0]), n_epochs=None)
+    >>> from sksoftmax.solvers.schedules import StepDecay
+    >>> StepDecay(every=2, factor=0.5).factors(0, np.array([0.0, 1.9, 2.0, 4.0]), n_epochs=None)
     array([1.  , 1.  , 0.5 , 0.25])
     """
 
@@ -149,7 +149,7 @@ class Step(Schedule):
 
     def factors(self, first_step: int, epochs: NDArray[np.float64], n_epochs: int | None) -> NDArray[np.float64]:
         if not (self.every > 0 and 0 < self.factor <= 1):
-            raise ValueError(f"Step needs every > 0 and factor in (0, 1], got {self.every!r} and {self.factor!r}.")
+            raise ValueError(f"StepDecay needs every > 0 and factor in (0, 1], got {self.every!r} and {self.factor!r}.")
         return self.factor ** np.floor(epochs / self.every)
 
 
@@ -157,5 +157,5 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
     "invscaling": InverseScaling,
     "cosine": Cosine,
-    "step": Step,
+    "step": StepDecay,
 }

@@ -28,9 +28,9 @@ class SGD(StochasticSolver):
     Fits end, as those of :class:`sklearn.linear_model.SGDClassifier`, when the loss of ``n_iter_no_change`` epochs in a row,
     each row's taken before the step it belongs to, is not lower by ``tol`` than the lowest before. That is no optimum yet:
     steps may be too long to come nearer. A fit has converged if the Newton step from where it ended, found by at most 100
-    products with the Hessian, promises to lower the objective by at most 5e-5 nats and changes no row's probabilities by more
-    than 5e-3; a ConvergenceWarning says of others how far they are. With ``tol=None`` the fit makes ``max_iter`` epochs and
-    nobody looks: ``converged_`` is False, without a warning.
+    products with the Hessian, predicts a decrease of the objective of at most 5e-5 nats and changes no row's probabilities by
+    more than 5e-3; a ConvergenceWarning says of others how far they are. With ``tol=None`` the fit makes ``max_iter`` epochs
+    and no such test: ``converged_`` is False, without a warning.
 
     Plain SGD on CSR rows touches only the columns that a minibatch has. With momentum, and for the other optimizers, each
     minibatch steps all coefficients.
