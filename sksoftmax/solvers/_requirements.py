@@ -21,6 +21,12 @@ NOUNS: dict[type, str] = {
     HasDual: "duality gap",
     FiniteSum: "rows to take steps from",
 }
+# What does with less, by what the objective has: the first that it has.
+ALTERNATIVES: dict[type, str] = {
+    HasPreconditioner: "solver='block-lbfgs'",
+    Differentiable: "solver='lbfgs'",
+    HasProx: "a solver that requires HasProx",
+}
 
 
 def meets(objective: object, contract: type[Contract]) -> TypeGuard[Contract]:
@@ -60,10 +66,8 @@ def refuse_lacking(objective: object, requires: tuple[type, ...]) -> None:
     for contract in requires:
         reason = what_lacks(objective, contract)
         if reason is not None:
-            if not meets(objective, Differentiable):
-                raise ValueError(f"{reason}; use a solver that requires HasProx.")
-            other = "block-lbfgs" if meets(objective, HasPreconditioner) else "lbfgs"
-            raise ValueError(f"{reason}; use solver={other!r}.")
+            advice = (other for contract, other in ALTERNATIVES.items() if meets(objective, contract))
+            raise ValueError(reason + next((f"; use {other}" for other in advice), "") + ".")
 
 
 def refuse_no_tol(tol: float | None, takes_no_tol: bool, solver: object) -> None:
