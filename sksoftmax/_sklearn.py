@@ -24,7 +24,6 @@ from sklearn.utils.validation import (
     _check_feature_names,
     _check_method_params,
     _check_response_method,
-    _check_sample_weight,
 )
 
 try:
@@ -47,7 +46,6 @@ __all__ = [
     "_check_method_params",
     "_check_partial_fit_first_call",
     "_check_response_method",
-    "_check_sample_weight",
     "_fit_context",
     "_openmp_effective_n_threads",
     "_safe_indexing",

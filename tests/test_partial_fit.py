@@ -113,7 +113,7 @@ def test_soft_targets_need_no_classes_and_count_as_weighted_labels(digits):
         soft.partial_fit(X[i], proba[i])
         smooth.partial_fit(X[i], y[i], classes=np.arange(10))
     assert_allclose(soft.coef_, smooth.coef_, rtol=1e-9)
-    with pytest.raises(ValueError, match="a column for each of the 10 classes, got 3"):
+    with pytest.raises(ValueError, match=r"a column for each of the classes \[0, 1, .*\], in this order; got 3 columns"):
         soft.partial_fit(X[:5], np.full((5, 3), 1 / 3))
 
 
@@ -164,10 +164,10 @@ def test_errors_leave_what_was_learnt(digits):
     untouched = pickle.loads(pickle.dumps(clf))
     for error, wrong, kwargs in (
         ("is not the same as on last call", (X, y), {"classes": np.arange(11)}),
-        ("labels that are not in classes", (X, y + 5), {}),
+        ("labels that are not among the classes", (X, y + 5), {}),
         ("64 features", (X[:, :5], y), {}),
         ("NaN", (np.full_like(X, np.nan), y), {}),
-        ("non-zero|zero throughout", (X, y), {"sample_weight": np.zeros(len(y))}),
+        ("zero throughout", (X, y), {"sample_weight": np.zeros(len(y))}),
     ):
         with pytest.raises(ValueError, match=error):
             clf.partial_fit(*wrong, **kwargs)

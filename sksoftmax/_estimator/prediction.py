@@ -119,7 +119,7 @@ class LinearPrediction(LinearClassifierMixin, SparseCoefMixin):
             weight = None if sample_weight is None else scale_weight(check_weight(sample_weight, len(predicted)))[0]
             return float(accuracy_score(y, predicted, sample_weight=weight))
         predicted = self.loss_.decide(self._logits(X))
-        _, proba = check_proba_targets(y, len(predicted))
+        _, proba = check_proba_targets(y, len(predicted), self.classes_)
         weight, _ = scale_weight(check_weight(sample_weight, len(predicted)))
         return float(np.average(proba[np.arange(len(predicted)), predicted], weights=weight))
 

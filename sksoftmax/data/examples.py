@@ -15,17 +15,10 @@ from sklearn.utils.validation import validate_data
 from .._sklearn import _check_partial_fit_first_call
 from ..losses import Targets
 from .columns import check_columns, check_magnitude
+from .labels import check_labels, encode_labels, label_vector
 from .sparse_indices import check_indices
-from .targets import (
-    ClassWeight,
-    check_known_labels,
-    check_labels,
-    check_proba_targets,
-    check_sample_weight,
-    compute_class_weights,
-    is_proba,
-    make_targets,
-)
+from .targets import ClassWeight, check_proba_targets, column_names, compute_class_weights, is_proba, make_targets
+from .weights import check_weight
 
 CHECKS: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C"}
 """What scikit-learn's validation asks of X."""
@@ -82,16 +75,16 @@ def read_examples(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Example
         Bad input; the message names it, what was got and what is allowed.
     """
     check_table(X)
-    if y is not None and is_proba(y):
-        X = validate_data(estimator, X, **CHECKS)
-        classes, proba = check_proba_targets(y, X.shape[0])
+    X = validate_data(estimator, X, **CHECKS)
+    n_rows = X.shape[0]
+    if is_proba(y):
+        classes, proba = check_proba_targets(y, n_rows)
         encoded: dict[str, NDArray] = {"proba": proba}
     else:
-        X, y = validate_data(estimator, X, y, **CHECKS)
-        classes, labels = check_labels(y)
+        classes, labels = check_labels(label_vector(y, n_rows, warn_column=True))
         encoded = {"labels": labels}
     check_magnitude(X, columns=getattr(estimator, "feature_names_in_", None))
-    return Examples(X, classes, check_sample_weight(sample_weight, X), **encoded)
+    return Examples(X, classes, check_weight(sample_weight, n_rows, scalar=True, copy=True), **encoded)
 
 
 def read_part(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, *, known: NDArray | None) -> Examples:
@@ -111,23 +104,20 @@ def read_part(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, 
         As ``read_examples``; no classes in the first call, others than the known ones later, a single one.
     """
     check_table(X)
-    checks = {**CHECKS, "reset": known is None}
+    X = validate_data(estimator, X, reset=known is None, **CHECKS)
+    n_rows, soft = X.shape[0], is_proba(y)
+    y = y if soft else label_vector(y, n_rows, warn_column=True)
     holder: Any = _Classes(known)
-    if y is not None and is_proba(y):
-        X = validate_data(estimator, X, **checks)
-        own, proba = check_proba_targets(y, X.shape[0])
-        _check_partial_fit_first_call(holder, own if classes is None and known is None else classes)
-        if proba.shape[1] != len(holder.classes_):
-            raise ValueError(f"y must have a column for each of the {len(holder.classes_)} classes, got {proba.shape[1]}.")
-        encoded: dict[str, NDArray] = {"proba": proba}
+    _check_partial_fit_first_call(holder, column_names(y) if soft and classes is None and known is None else classes)
+    classes = holder.classes_
+    if len(classes) < 2:
+        raise ValueError(f"classes must hold at least two classes, got only one class: {classes.tolist()[0]!r}.")
+    if soft:
+        encoded: dict[str, NDArray] = {"proba": check_proba_targets(y, n_rows, classes)[1]}
     else:
-        X, y = validate_data(estimator, X, y, **checks)
-        _check_partial_fit_first_call(holder, classes)
-        encoded = {"labels": check_known_labels(y, holder.classes_)}
-    if len(holder.classes_) < 2:
-        raise ValueError(f"classes must hold at least two classes, got only one class: {holder.classes_.tolist()[0]!r}.")
+        encoded = {"labels": encode_labels(y, classes)[1]}
     check_magnitude(X, columns=getattr(estimator, "feature_names_in_", None))
-    return Examples(X, holder.classes_, check_sample_weight(sample_weight, X), **encoded)
+    return Examples(X, classes, check_weight(sample_weight, n_rows, scalar=True, copy=True), **encoded)
 
 
 def read_rows(estimator: Any, X: Any) -> Any:

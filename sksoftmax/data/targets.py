@@ -1,23 +1,20 @@
 """From what users call y to what a loss is fitted to.
 
-What lives here: labels of any kind or rows of class probabilities, joined with sample and class weights into ``Targets``.
-What doesn't: the validation of X (``classifier``) and what a loss makes of targets (``losses``).
+What lives here: whether y are labels or rows of class probabilities, the check of the latter, class weights, and ``Targets``
+made of them. What doesn't: labels (``labels``), sample weights (``weights``), what a loss makes of targets (``losses``).
 """
 
 from __future__ import annotations
 
-from numbers import Number
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 
-from .._sklearn import _check_sample_weight
 from ..losses import Targets
-from .arrays import as_floats, check_proba, show
+from .arrays import check_proba, show
 from .weights import scale_weight
 
 ClassWeight = dict | str | None
@@ -80,67 +77,6 @@ def check_proba_targets(
         got = f"{len(own)} columns" if unnamed else show(own)
         raise ValueError(f"{name} must have a column for each of the classes {show(classes)}, in this order; got {got}.")
     return classes, proba
-
-
-def check_labels(y: NDArray) -> tuple[NDArray, NDArray[np.int32]]:
-    """Return the sorted classes and each row's class index.
-
-    Raises
-    ------
-    ValueError
-        Continuous targets, or a single class.
-    """
-    classes, labels = unique_labels(y)
-    # Integers that repeat are classes; scikit-learn's check would cost a tenth of a small fit.
-    if y.dtype.kind not in "biu" or 2 * len(classes) > len(y):
-        check_classification_targets(y)
-    if len(classes) < 2:
-        raise ValueError(f"y must hold at least two classes, got only one class: {classes.tolist()[0]!r}.")
-    return classes, labels.astype(np.int32)
-
-
-def unique_labels(y: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the sorted labels and each row's index among them; integers of a small range are counted instead of sorted."""
-    if y.dtype.kind not in "iu" or len(y) == 0 or int(y.max()) - int(y.min()) >= len(y):
-        return np.unique(y, return_inverse=True)
-    lowest = y.min()
-    offsets = np.subtract(y, lowest, dtype=np.int64, casting="unsafe")
-    present = np.flatnonzero(np.bincount(offsets))
-    place = np.zeros(present[-1] + 1, dtype=np.int32)
-    place[present] = np.arange(len(present))
-    return y.dtype.type(lowest) + present.astype(y.dtype), place[offsets]
-
-
-def check_known_labels(y: NDArray, classes: NDArray) -> NDArray[np.int32]:
-    """Return each row's class index among sorted classes.
-
-    Raises
-    ------
-    ValueError
-        Continuous targets, or labels that are none of the classes.
-    """
-    if y.dtype.kind not in "biu":
-        check_classification_targets(y)
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(f"y holds labels that are not in classes={classes}: {unknown}.")
-    return np.searchsorted(classes, y).astype(np.int32)
-
-
-def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
-    """Return float64 weights of the rows, ones if there are none, never the caller's own array.
-
-    Raises
-    ------
-    ValueError
-        NaN, infinite, negative or all-zero weights, weights that are no real numbers, or another number of them than rows.
-    """
-    if sample_weight is not None and not isinstance(sample_weight, Number):
-        sample_weight = as_floats(sample_weight, "sample_weight")
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
-    if not weight.any():
-        raise ValueError("sample_weight must not be zero throughout: no row is left to fit.")
-    return weight
 
 
 def compute_class_weights(

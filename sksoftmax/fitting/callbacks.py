@@ -1,7 +1,7 @@
 """Progress of a fit: from a solver's reports to scikit-learn's callbacks and to printed lines.
 
-What lives here: ``FitProgress``, and the callback mixin with its quiet stand-in for scikit-learn before 1.9. What doesn't:
-the history, which the solver keeps, and any callback.
+What lives here: ``FitProgress``. What doesn't: the history, which the solver keeps, scikit-learn's callbacks and their mixin
+(``_sklearn``).
 """
 
 from __future__ import annotations
@@ -12,14 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._sklearn import callback_context, has_callbacks
 from ..solvers import Iteration
-
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:  # scikit-learn < 1.9 has no callbacks
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's mixin where there is none."""
 
 
 class FitProgress:
@@ -57,13 +51,12 @@ class FitProgress:
         self._attributes = attributes
         self._n_iter = 0
         self.stopped = False  # by a callback
-        self._root: Any = None
         self._iteration: Any = None
-        if hasattr(estimator, "_init_callback_context"):
-            # One task beyond the iterations: the one begun and never run.
-            self._root = estimator._init_callback_context(max_subtasks=max(max_iter, 1) + 1)
+        # One task beyond the iterations: the one begun and never run.
+        self._root = callback_context(estimator, max_subtasks=max(max_iter, 1) + 1)
+        if self._root is not None:
             self._root.call_on_fit_task_begin(**self._data)
-        self._listened_to = bool(getattr(estimator, "_skl_callbacks", None))
+        self._listened_to = has_callbacks(estimator)
 
     def on_iteration_begin(self, params: NDArray[np.float64]) -> None:
         """Begin an iteration at params."""

@@ -14,16 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state, column_or_1d
-from sklearn.utils.validation import _check_feature_names, assert_all_finite
+from sklearn.utils import check_array, check_random_state
 
+from .._sklearn import _check_feature_names
 from ..data.columns import check_magnitude
 from ..data.dataset import as_rows
 from ..data.examples import Examples, check_table
+from ..data.labels import encode_labels, label_vector
 from ..data.rows import Rows, Segment
-from ..data.targets import check_proba_targets, check_sample_weight, is_proba
+from ..data.targets import check_proba_targets, is_proba
 from ..data.threads import map_in_order
+from ..data.weights import check_weight
 from ..losses import Loss, Targets
+from ..losses._decision import most_probable
 
 # Logits of a block of rows that are only scored: enough rows that calls cost little, few enough for a cache.
 BLOCK_BYTES = 2**18
@@ -32,7 +35,7 @@ MIN_BLOCK_ROWS, MAX_BLOCK_ROWS = 32, 4096
 
 def split_examples(examples: Examples, fraction: float, random_state: Any) -> tuple[Examples, Examples]:
     """Return the examples to train on and those to validate on, as ``split_rows`` does; soft targets by their largest."""
-    strata = np.asarray(examples.labels) if examples.proba is None else examples.proba.argmax(axis=1)
+    strata = np.asarray(examples.labels) if examples.proba is None else most_probable(examples.proba)
     train, held_out = split_rows(examples.classes, strata, fraction, random_state)
     return examples.take(train), examples.take(held_out)
 
@@ -112,29 +115,13 @@ def read_validation_examples(
     check_magnitude(X_val, "X_val", getattr(estimator, "feature_names_in_", None))
     if X_val.shape[1] != examples.X.shape[1]:
         raise ValueError(f"X_val must have the {examples.X.shape[1]} features of X; got {X_val.shape[1]}.")
-    with _naming("sample_weight_val"):
-        weight = check_sample_weight(sample_weight_val, X_val)
-    with _naming("y_val"):
-        if is_proba(y_val):
-            columns, proba = check_proba_targets(y_val, X_val.shape[0])
-            if len(columns) != len(classes) or (hasattr(y_val, "columns") and not np.array_equal(columns, classes)):
-                raise ValueError(f"y_val must have a column for each of the classes {classes}, in this order; got {columns}.")
-            return Examples(X_val, classes, weight, proba=proba)
-        y_val = column_or_1d(y_val, warn=True)
-        assert_all_finite(y_val, input_name="y_val")
-        if len(y_val) != X_val.shape[0]:
-            raise ValueError(f"X_val and y_val have inconsistent numbers of rows: {X_val.shape[0]} and {len(y_val)}.")
-        return Examples(X_val, classes, weight, labels=_find_classes(y_val, classes))
-
-
-def _find_classes(y_val: NDArray, classes: NDArray) -> NDArray[np.int32]:
-    number = {label: k for k, label in enumerate(classes.tolist())}
-    distinct, inverse = np.unique(y_val, return_inverse=True)
-    found = [number.get(label) for label in distinct.tolist()]
-    unseen = [label for label, k in zip(distinct.tolist(), found, strict=True) if k is None]
-    if unseen:
-        raise ValueError(f"y_val holds classes that y does not: {unseen[:5]}; the classes are {classes}.")
-    return np.array(found, dtype=np.int32)[inverse]
+    n_rows = X_val.shape[0]
+    weight = check_weight(sample_weight_val, n_rows, name="sample_weight_val", scalar=True, copy=True)
+    if is_proba(y_val):
+        _, proba = check_proba_targets(y_val, n_rows, classes, name="y_val", rows="X_val")
+        return Examples(X_val, classes, weight, proba=proba)
+    labels = label_vector(y_val, n_rows, name="y_val", rows="X_val", warn_column=True)
+    return Examples(X_val, classes, weight, labels=encode_labels(labels, classes, name="y_val")[1])
 
 
 @contextmanager
@@ -264,7 +251,7 @@ class ValidationSet:
     def _block(self, logits: NDArray, start: int, stop: int) -> tuple[float, float]:
         """Return the weighted sums of the rows' cross-entropy and of what is predicted correctly."""
         targets, weight = self._targets, self._targets.weight[start:stop]
-        predicted = logits.argmax(axis=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).astype(np.intp)
+        predicted = self._loss.decide(logits)
         log_proba = self._loss.log_proba(logits)
         row = np.arange(stop - start)
         if targets.labels is not None:

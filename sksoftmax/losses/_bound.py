@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import losses as kernels_losses
+from ._decision import most_probable
 from ._targets import Targets
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class BoundLoss:
             labels = targets.labels
         else:
             proba: Any = targets.proba
-            labels = proba.argmax(axis=1)
+            labels = most_probable(proba).astype(np.int32)
             if np.any(counted & (np.count_nonzero(proba, axis=1) > 1)):
                 return False
         own = logits[np.arange(len(labels)), labels].copy()
