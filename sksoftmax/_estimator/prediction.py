@@ -62,7 +62,8 @@ class LinearPrediction(LinearClassifierMixin, SparseCoefMixin):
         labels : ndarray of shape (n_samples,)
             Of ``classes_``.
         """
-        return self.classes_[self.loss_.decide(self._logits(X))]
+        logits = self._logits(X)  # first: it says of an estimator that is not fitted that it is not
+        return self.classes_[self.loss_.decide(logits)]
 
     @available_if(check_proba)
     def predict_proba(self, X: Any) -> NDArray:
@@ -118,7 +119,8 @@ class LinearPrediction(LinearClassifierMixin, SparseCoefMixin):
             predicted = self.predict(X)
             weight = None if sample_weight is None else scale_weight(check_weight(sample_weight, len(predicted)))[0]
             return float(accuracy_score(y, predicted, sample_weight=weight))
-        predicted = self.loss_.decide(self._logits(X))
+        logits = self._logits(X)
+        predicted = self.loss_.decide(logits)
         _, proba = check_proba_targets(y, len(predicted), self.classes_)
         weight, _ = scale_weight(check_weight(sample_weight, len(predicted)))
         return float(np.average(proba[np.arange(len(predicted)), predicted], weights=weight))
