@@ -67,8 +67,31 @@ def test_imports_only_go_down(path):
 def test_libraries_stay_on_their_floors(path):
     libraries = {name.split(".")[0] for name in imports(path)}
     assert "numba" not in libraries or room(path) == "kernels"
-    assert "sklearn" not in libraries or room(path) not in WITHOUT_SKLEARN
+    assert room(path) not in WITHOUT_SKLEARN or not {"sklearn", "sksoftmax._sklearn"} & {*libraries, *imports(path)}
     assert not libraries & {"matplotlib", "pandas", "polars", "torch"}
+
+
+# Attributes of scikit-learn's estimators that are private, and modules that a supported version lacks.
+PRIVATE_ATTRIBUTES = {"_get_param_names", "_init_callback_context", "_skl_callbacks"}
+PRIVATE_MODULES = {"sklearn.callback"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path != ROOT / "_sklearn.py"], ids=str)
+def test_private_names_of_scikit_learn_come_through_one_door(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Attribute):
+            assert node.attr not in PRIVATE_ATTRIBUTES, f"{path}:{node.lineno} reads {node.attr}"
+        elif isinstance(node, ast.Constant):
+            assert node.value not in PRIVATE_ATTRIBUTES, f"{path}:{node.lineno} names {node.value}"
+        for name in names:
+            package, *parts = name.split(".")
+            private = any(part.startswith("_") for part in parts) or any(map(name.startswith, PRIVATE_MODULES))
+            assert package != "sklearn" or not private, f"{path}:{node.lineno} imports {name}; import it from _sklearn"
 
 
 def test_solvers_and_objective_import_no_loss():

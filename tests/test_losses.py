@@ -6,6 +6,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 import reference
+from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.data.dataset import as_rows
 from sksoftmax.kernels import losses as kernels
 from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
@@ -343,3 +344,28 @@ def test_penalty(rng, name):
         slope = (penalty.value(coef + step * unit) - penalty.value(coef - step * unit)) / (2 * step)
         np.testing.assert_allclose(penalty.gradient(coef)[j], slope, atol=1e-8)
         np.testing.assert_allclose(penalty.hessian_product(unit), penalty.hessian_diagonal(5) * unit)
+
+
+@pytest.mark.parametrize("loss", [cls() for cls in LOSSES.values()], ids=repr)
+def test_the_class_of_greatest_logit_is_decided_and_the_first_of_equal_ones(loss):
+    assert loss.decide(np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0], [-np.inf, -np.inf, 0.0]])).tolist() == [1, 0, 2]
+    for column in (np.array([0.0, -0.0, 5e-324, -1.0]), np.array([[0.0], [-0.0], [5e-324], [-1.0]])):
+        assert loss.decide(column).tolist() == [0, 0, 1, 0]
+        assert loss.decide(column).dtype == np.intp
+
+
+class LastClass(CrossEntropy):
+    """A loss with a decision rule of its own."""
+
+    def decide(self, logits):
+        return np.full(len(logits), 2)
+
+
+def test_the_losss_rule_decides_wherever_an_estimator_does(make_problem):
+    X, labels, _ = make_problem()
+    clf = SoftmaxRegressionClassifier(loss=LastClass()).fit(X, labels, X_val=X, y_val=labels)
+    share = np.mean(labels == 2)
+    assert np.all(clf.predict(X) == 2)
+    assert clf.score(X, labels) == share
+    np.testing.assert_allclose(clf.score(X, np.eye(3)[labels]), share)
+    np.testing.assert_allclose(clf.solution_.history[-1].validation_accuracy, share)

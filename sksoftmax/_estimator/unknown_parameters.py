@@ -91,7 +91,7 @@ def checked_params(estimator: Any, params: dict[str, Any], tables: Mapping[str, 
     ValueError
         A parameter that the estimator does not have, if it is known what to set instead.
     """
-    known = estimator._get_param_names()
+    known = estimator.get_params(deep=False)
     for name in params:
         own = name.partition("__")[0]
         advice = None if own in known else where_to_set(own, known)
