@@ -143,9 +143,10 @@ class Adam(StochasticSolver):
         return {"beta_1": self.beta_1, "beta_2": self.beta_2}
 
     def _rates(self, rates: Vector, n_before: int) -> tuple[Vector, Vector]:
-        step = n_before + 1.0 + np.arange(len(rates))
-        unbias = np.sqrt(1 - self.beta_2**step)
-        return rates * unbias / (1 - self.beta_1**step), self.epsilon * unbias
+        # The bias corrections of both moments, taken from each step into its rate and epsilon: see kernels.minibatch.
+        t = n_before + 1.0 + np.arange(len(rates))
+        second = np.sqrt(1 - self.beta_2**t)
+        return rates * second / (1 - self.beta_1**t), self.epsilon * second
 
 
 @dataclass
