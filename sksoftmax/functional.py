@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from .data.arrays import as_floats, check_logits, check_proba
 from .data.weights import check_weight, scale_weight
 from .kernels import rowwise as rowwise_kernels
+from .kernels.losses import NO_CLASS_WEIGHT, NO_LABELS, NO_PROBA
 from .kernels.losses import cross_entropy as cross_entropy_kernels
 
 Reduction = Literal["mean", "sum", "none"]
@@ -263,14 +264,16 @@ def _cross_entropy(
         weight = weight / weight.sum()
     targets = np.asarray(y)
     targets = targets.reshape(1, *targets.shape) if len(shape) == 1 else targets
-    losses = np.empty(n_rows)
+    losses, parameters = np.empty(n_rows), np.array([label_smoothing], dtype=np.float64)
     if targets.ndim == 2:
         proba = check_proba(targets, "y", shape=rows.shape)
         ones = np.ones(n_classes)
-        value = cross_entropy_kernels.cross_entropy_proba(rows, proba, ones, weight, 0, n_rows, label_smoothing, losses)
+        value = cross_entropy_kernels.cross_entropy_proba(NO_LABELS, proba, ones, weight, parameters, 0, n_rows, rows, losses)
     else:
         labels = _labels(targets, n_rows, n_classes)
-        value = cross_entropy_kernels.cross_entropy_labels(rows, labels, weight, 0, n_rows, label_smoothing, losses)
+        value = cross_entropy_kernels.cross_entropy_labels(
+            labels, NO_PROBA, NO_CLASS_WEIGHT, weight, parameters, 0, n_rows, rows, losses
+        )
     return value, losses, rows, weight
 
 

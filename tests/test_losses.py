@@ -8,7 +8,6 @@ from sklearn.base import clone
 import reference
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.data.dataset import as_rows
-from sksoftmax.kernels import losses as kernels
 from sksoftmax.losses import LOSSES, CosineSoftmax, CrossEntropy, FocalLoss, HingeLoss, LogitAdjusted, MarginLoss, Targets
 from sksoftmax.penalties import PENALTIES
 
@@ -52,9 +51,9 @@ def value_and_gradient(bound, targets, logits):
 
 def hessians(bound, targets, logits):
     """Each row's Hessian on its logits, (n_rows, n_logits, n_logits), without the row's weight."""
-    number, labels, _, _, weight, parameters = bound.arguments(targets)
+    weight = targets.weight
     pair_weight = np.empty((bound.n_logits * (bound.n_logits + 1) // 2, len(logits)))
-    kernels.curvatures(number, labels, parameters, weight, 0, len(logits), logits.copy(), pair_weight)
+    bound.arguments(targets).fill_pairs(0, len(logits), logits.copy(), pair_weight)
     rows, columns = np.tril_indices(bound.n_logits)
     hessian = np.zeros((len(logits), bound.n_logits, bound.n_logits))
     hessian[:, rows, columns] = hessian[:, columns, rows] = (pair_weight / weight).T
@@ -155,9 +154,8 @@ class TestLoss:
         np.testing.assert_allclose(out[0].T, expected, atol=1e-8)
         hessian = hessians(bound, targets, logits) * targets.weight[:, None, None]
         np.testing.assert_allclose(np.einsum("ikj,ij->ik", hessian, direction), expected, atol=1e-8)
-        number, labels, _, _, _, parameters = bound.arguments(targets)
         diagonal = logits.copy()
-        kernels.curvature(number, labels, parameters, 0, len(logits), diagonal)
+        bound.arguments(targets).fill_curvature(0, len(logits), diagonal)
         np.testing.assert_allclose(diagonal * targets.weight[:, None], np.einsum("ikk->ik", hessian), atol=1e-15)
 
     def test_curvature_bound_is_the_greatest_curvature(self, rng, name, options, n_classes, kind):

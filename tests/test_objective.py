@@ -154,7 +154,7 @@ class TestObjective:
             return
         # Those of the model that preconditions a loss: hinge's is rounder.
         model = objective.loss.model
-        objective.loss = replace(objective.loss, number=model.number, parameters=model.parameters)
+        objective.loss = replace(objective.loss, kernels=model.kernels, parameters=model.parameters)
         hessian, positions = objective.hessian(params), objective.layout.positions()
         own = [hessian[np.ix_(at, at)] for at in positions]
         np.testing.assert_allclose(objective.hessian_diagonal(params), hessian.diagonal(), rtol=1e-12)

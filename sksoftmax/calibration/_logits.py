@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..data.arrays import two_columns
 from ..functional import log_softmax
 
-RESPONSE_METHODS = ("decision_function", "predict_log_proba", "predict_proba")
+RESPONSE_METHODS: tuple[str, ...] = ("decision_function", "predict_log_proba", "predict_proba")
 
 
 def choose_response_method(estimator: Any, response_method: str) -> str:

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from ..kernels.losses import NO_CLASS_WEIGHT, NO_LABELS, NO_PROBA
 from ..kernels.losses import cross_entropy as kernels
+from ..kernels.losses.cross_entropy import NO_SMOOTHING
 from ..losses import Targets
 from ._base import Calibrator
 
 N_FOLDS = 5
-NO_SMOOTHING = 0.0
 LARGEST = 1e300  # losses are clipped to this, so that their sums do not overflow
 MAX_DIFFERENCE = 1.0
 """Bound, in nats, to which the absolute differences of rows' losses are clipped in the standard error."""
@@ -39,9 +40,11 @@ def row_losses(logits: NDArray, targets: Targets) -> NDArray[np.float64]:
     scratch, losses = logits.astype(np.float64), np.empty(len(logits))
     weight, end = targets.weight, len(logits)
     if targets.labels is not None:
-        kernels.cross_entropy_labels(scratch, targets.labels, weight, 0, end, NO_SMOOTHING, losses)
+        kernels.cross_entropy_labels(targets.labels, NO_PROBA, NO_CLASS_WEIGHT, weight, NO_SMOOTHING, 0, end, scratch, losses)
     else:
-        kernels.cross_entropy_proba(scratch, targets.proba, targets.class_weight, weight, 0, end, NO_SMOOTHING, losses)
+        kernels.cross_entropy_proba(
+            NO_LABELS, targets.proba, targets.class_weight, weight, NO_SMOOTHING, 0, end, scratch, losses
+        )
     return losses
 
 

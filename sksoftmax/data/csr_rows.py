@@ -17,7 +17,7 @@ from ..kernels import csr as csr_kernels
 from ..kernels import minibatch as minibatch_kernels
 from ..kernels import minibatch_csr as minibatch_csr_kernels
 from ..kernels import saga as saga_kernels
-from ..losses._bound import Arguments
+from ..losses._arguments import KernelArguments
 from .epochs import MinibatchPlan, SAGAMemory, minibatch_scratch, saga_matrices
 from .rows import LinearParams, Rows, Segment, read_only
 
@@ -49,14 +49,15 @@ class CSRRows(Rows):
         csr_kernels.project_csr(*self._arrays, gradient, start, stop, *out)
 
     def sum_value_and_gradient(
-        self, loss: Arguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
+        self, loss: KernelArguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
     ) -> float:
         logits = self.block(len(intercept))
-        return csr_kernels.sum_csr(*self._arrays, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
+        given, block = loss.value_and_gradient(self.dtype), (logits, np.empty(len(logits)))
+        return csr_kernels.sum_csr(*self._arrays, *given, coef, intercept, segment, block, out)
 
     def sum_hessian_product(
         self,
-        loss: Arguments,
+        loss: KernelArguments,
         coef: NDArray,
         intercept: NDArray,
         direction: LinearParams,
@@ -64,21 +65,17 @@ class CSRRows(Rows):
         out: LinearParams,
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
-        number, labels, _, _, weight, parameters = loss
-        csr_kernels.hessian_product_csr(
-            *self._arrays, number, labels, parameters, weight, coef, intercept, direction, segment, block, out
-        )
+        given = loss.hessian_product(self.dtype)
+        csr_kernels.hessian_product_csr(*self._arrays, *given, coef, intercept, direction, segment, block, out)
 
     def sum_hessian_diagonal(
-        self, loss: Arguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
+        self, loss: KernelArguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
     ) -> None:
-        number, labels, _, _, weight, parameters = loss
-        csr_kernels.sum_curvature_csr(
-            *self._arrays, number, labels, parameters, weight, coef, intercept, segment, self.block(len(intercept)), out
-        )
+        given, logits = loss.curvature(self.dtype), self.block(len(intercept))
+        csr_kernels.sum_curvature_csr(*self._arrays, *given, coef, intercept, segment, logits, out)
 
     def sgd_epoch(
-        self, loss: Arguments, order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
+        self, loss: KernelArguments, order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
     ) -> float:
         n_logits, batch_size, optimizer, hyperparameters, steps, vectors = plan
         batch_size = min(batch_size, len(order))
@@ -105,7 +102,9 @@ class CSRRows(Rows):
             (*scratch, np.empty(n_logits), zero_intercept),
         )
 
-    def saga_epoch(self, loss: Arguments, order: NDArray[np.int64], lr: float, l2_strength: float, memory: SAGAMemory) -> float:
+    def saga_epoch(
+        self, loss: KernelArguments, order: NDArray[np.int64], lr: float, l2_strength: float, memory: SAGAMemory
+    ) -> float:
         coef, intercept, fits_intercept, gradient_sum = saga_matrices(memory, (self.n_features, -1))
         targets, batch_targets, scratch = minibatch_scratch(loss, 1, np.empty((1, len(intercept))))
         state = (memory.n_seen, memory.table, coef, intercept, fits_intercept, gradient_sum, np.zeros(self.n_features))

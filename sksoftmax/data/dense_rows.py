@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..kernels import dense as dense_kernels
 from ..kernels import minibatch as minibatch_kernels
 from ..kernels import saga as saga_kernels
-from ..losses._bound import Arguments
+from ..losses._arguments import KernelArguments
 from .batches import gather_rows
 from .epochs import MinibatchPlan, SAGAMemory, minibatch_scratch, saga_matrices
 from .rows import LinearParams, Rows, Segment, read_only
@@ -38,14 +38,15 @@ class DenseRows(Rows):
         dense_kernels.project_dense(self._X, gradient, start, stop, *out)
 
     def sum_value_and_gradient(
-        self, loss: Arguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
+        self, loss: KernelArguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
     ) -> float:
         logits = self.block(len(intercept))
-        return dense_kernels.sum_dense(self._X, *loss, coef, intercept, segment, (logits, np.empty(len(logits))), out)
+        given, block = loss.value_and_gradient(self.dtype), (logits, np.empty(len(logits)))
+        return dense_kernels.sum_dense(self._X, *given, coef, intercept, segment, block, out)
 
     def sum_hessian_product(
         self,
-        loss: Arguments,
+        loss: KernelArguments,
         coef: NDArray,
         intercept: NDArray,
         direction: LinearParams,
@@ -53,25 +54,21 @@ class DenseRows(Rows):
         out: LinearParams,
     ) -> None:
         block = self.block(len(intercept)), self.block(len(intercept))
-        number, labels, _, _, weight, parameters = loss
-        dense_kernels.hessian_product_dense(
-            self._X, number, labels, parameters, weight, coef, intercept, direction, segment, block, out
-        )
+        given = loss.hessian_product(self.dtype)
+        dense_kernels.hessian_product_dense(self._X, *given, coef, intercept, direction, segment, block, out)
 
     def sum_hessian_diagonal(
-        self, loss: Arguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
+        self, loss: KernelArguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
     ) -> None:
         logits = self.block(len(intercept))
-        number, labels, _, _, weight, parameters = loss
         squares = np.empty((len(logits), self.n_features), dtype=self.dtype)
-        dense_kernels.sum_curvature_dense(
-            self._X, number, labels, parameters, weight, coef, intercept, segment, (logits, squares), out
-        )
+        given = loss.curvature(self.dtype)
+        dense_kernels.sum_curvature_dense(self._X, *given, coef, intercept, segment, (logits, squares), out)
 
     def sgd_epoch(
-        self, loss: Arguments, order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
+        self, loss: KernelArguments, order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
     ) -> float:
-        number, labels, proba, class_weight, weight, parameters = loss
+        value_and_gradient, labels, proba, class_weight, weight, parameters = loss.value_and_gradient(self.dtype)
         n_logits, batch_size, optimizer, hyperparameters, steps, vectors = plan
         n_coef = n_logits * self.n_features
         coef = np.zeros(n_coef + n_logits, dtype=self.dtype)
@@ -82,7 +79,7 @@ class DenseRows(Rows):
         for X, targets, chunk in gather_rows(self._X, (labels, proba, weight), order, batch_size, pool):
             value += minibatch_kernels.sgd_epoch_dense(
                 X,
-                number,
+                value_and_gradient,
                 *targets[:2],
                 class_weight,
                 targets[2],
@@ -99,7 +96,9 @@ class DenseRows(Rows):
             )
         return value
 
-    def saga_epoch(self, loss: Arguments, order: NDArray[np.int64], lr: float, l2_strength: float, memory: SAGAMemory) -> float:
+    def saga_epoch(
+        self, loss: KernelArguments, order: NDArray[np.int64], lr: float, l2_strength: float, memory: SAGAMemory
+    ) -> float:
         coef, intercept, fits_intercept, gradient_sum = saga_matrices(memory, (-1, self.n_features))
         targets, batch_targets, scratch = minibatch_scratch(loss, 1, np.empty((1, len(intercept))))
         return saga_kernels.saga_dense(

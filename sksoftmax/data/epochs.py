@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..losses._bound import Arguments
+from ..losses._arguments import KernelArguments
 
 
 class MinibatchPlan(NamedTuple):
@@ -57,12 +57,11 @@ class SAGAMemory(NamedTuple):
 
 
 def minibatch_scratch(
-    loss: Arguments, n_rows: int, logits: NDArray
+    loss: KernelArguments, n_rows: int, logits: NDArray
 ) -> tuple[tuple[Any, ...], tuple[NDArray, ...], tuple[NDArray, NDArray]]:
     """Return the targets of all rows, and scratch for those of n_rows of them and for their logits, as kernels take them."""
-    _, labels, proba, *_ = loss
-    batch_targets = (labels[:n_rows].copy(), proba[:n_rows].copy(), np.empty(n_rows))
-    return loss, batch_targets, (logits, np.empty(n_rows))
+    batch_targets = (loss.labels[:n_rows].copy(), loss.proba[:n_rows].copy(), np.empty(n_rows))
+    return loss.value_and_gradient(logits.dtype), batch_targets, (logits, np.empty(n_rows))
 
 
 def saga_matrices(memory: SAGAMemory, shape: tuple[int, int]) -> tuple[NDArray, NDArray, bool, tuple[NDArray, NDArray]]:

@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..losses._bound import Arguments
+from ..losses._arguments import KernelArguments
 from .epochs import MinibatchPlan, SAGAMemory
 from .threads import map_in_order, run_in_pool
 
@@ -69,13 +69,13 @@ class Rows(ABC):
 
     @abstractmethod
     def sum_value_and_gradient(
-        self, loss: Arguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
+        self, loss: KernelArguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
     ) -> float:
         """Add the gradient of a loss over a segment to out, return the loss.
 
         Parameters
         ----------
-        loss : tuple
+        loss : KernelArguments
             As ``BoundLoss.arguments`` returns it.
         coef, intercept : ndarray
             As the kernels take them.
@@ -87,7 +87,7 @@ class Rows(ABC):
     @abstractmethod
     def sum_hessian_product(
         self,
-        loss: Arguments,
+        loss: KernelArguments,
         coef: NDArray,
         intercept: NDArray,
         direction: LinearParams,
@@ -98,19 +98,19 @@ class Rows(ABC):
 
     @abstractmethod
     def sum_hessian_diagonal(
-        self, loss: Arguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
+        self, loss: KernelArguments, coef: NDArray, intercept: NDArray, segment: Segment, out: LinearParams
     ) -> None:
         """Add the diagonal of the Hessian of a loss over a segment to out; as ``sum_value_and_gradient``."""
 
     @abstractmethod
     def sgd_epoch(
-        self, loss: Arguments, order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
+        self, loss: KernelArguments, order: NDArray[np.int64], plan: MinibatchPlan, pool: ThreadPoolExecutor | None
     ) -> float:
         """Run one epoch of minibatch steps over order; return the rows' loss, each row's taken before the step it belongs to.
 
         Parameters
         ----------
-        loss : tuple
+        loss : KernelArguments
             As ``BoundLoss.arguments`` returns it.
         order : ndarray of int64
         plan : MinibatchPlan
@@ -120,7 +120,9 @@ class Rows(ABC):
         """
 
     @abstractmethod
-    def saga_epoch(self, loss: Arguments, order: NDArray[np.int64], lr: float, l2_strength: float, memory: SAGAMemory) -> float:
+    def saga_epoch(
+        self, loss: KernelArguments, order: NDArray[np.int64], lr: float, l2_strength: float, memory: SAGAMemory
+    ) -> float:
         """Run one epoch of SAGA over order; return the rows' loss, each row's taken before its step. Change memory."""
 
     @abstractmethod

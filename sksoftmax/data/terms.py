@@ -43,7 +43,7 @@ class ValueAndGradient(Term):
     def add(
         self, rows: Rows, targets: Targets, loss: BoundLoss, params: LinearParams, segment: Segment, out: LinearParams
     ) -> float:
-        if loss.number is not None:
+        if loss.kernels is not None:
             return rows.sum_value_and_gradient(loss.arguments(targets), *params, segment, out)
         value, block = 0.0, rows.block(loss.n_logits)
         for start in range(*segment, len(block)):

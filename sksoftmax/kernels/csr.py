@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._compile import kernel
-from .losses import hessian_product_block, loss_block, weighted_curvature
+from .losses import call_hessian_product, call_value_and_gradient, weighted_curvature
 
 
 @kernel(fastmath={"contract"})
@@ -44,21 +44,38 @@ def project_csr(data, indices, indptr, gradient, start, stop, coef_gradient, int
 
 
 @kernel
-def sum_csr(data, indices, indptr, loss, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out):
+def sum_csr(
+    data,
+    indices,
+    indptr,
+    value_and_gradient,
+    labels,
+    proba,
+    class_weight,
+    weight,
+    parameters,
+    coef,
+    intercept,
+    segment,
+    block,
+    out,
+):
     """Do as ``sum_dense`` for CSR rows; coef and its gradient are (n_features, n_logits)."""
     logits, losses = block
     value = 0.0
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
-        value += loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+        value += call_value_and_gradient(
+            value_and_gradient, (labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+        )
         project_csr(data, indices, indptr, logits, start, stop, out[0], out[1])
     return value
 
 
 @kernel
 def hessian_product_csr(
-    data, indices, indptr, loss, labels, parameters, weight, coef, intercept, direction, segment, block, out
+    data, indices, indptr, hessian_product, labels, parameters, weight, coef, intercept, direction, segment, block, out
 ):
     """Do as ``hessian_product_dense`` for CSR rows; coefficients are (n_features, n_logits)."""
     logits, change = block
@@ -66,18 +83,18 @@ def hessian_product_csr(
         stop = min(start + len(logits), segment[1])
         score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
         score_csr(data, indices, indptr, direction[0], direction[1], start, stop, change)
-        hessian_product_block(loss, labels, parameters, weight, start, stop, logits, change)
+        call_hessian_product(hessian_product, (labels, parameters, weight, start, stop, logits, change))
         project_csr(data, indices, indptr, change, start, stop, out[0], out[1])
 
 
 @kernel(fastmath={"contract"})
-def sum_curvature_csr(data, indices, indptr, loss, labels, parameters, weight, coef, intercept, segment, logits, out):
+def sum_curvature_csr(data, indices, indptr, curvature, labels, parameters, weight, coef, intercept, segment, logits, out):
     """Add the Hessian's diagonal over the rows of segment to out; coefficients are (n_features, n_logits)."""
     n_logits = logits.shape[1]
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
-        weighted_curvature(loss, labels, parameters, weight, start, stop, logits)
+        weighted_curvature(curvature, labels, parameters, weight, start, stop, logits)
         for i in range(stop - start):
             for p in range(indptr[start + i], indptr[start + i + 1]):
                 square, sums = np.float64(data[p]) * np.float64(data[p]), out[0][indices[p]]

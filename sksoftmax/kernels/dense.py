@@ -1,7 +1,7 @@
 """Passes over dense rows: four data rows at a time against tiles of four, two or one classes."""
 
 from ._compile import kernel
-from .losses import hessian_product_block, loss_block, weighted_curvature
+from .losses import call_hessian_product, call_value_and_gradient, weighted_curvature
 
 
 @kernel(fastmath={"reassoc", "contract"})
@@ -157,7 +157,7 @@ def project_dense(X, gradient, start, stop, coef_gradient, intercept_gradient):
 
 
 @kernel
-def sum_dense(X, loss, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out):
+def sum_dense(X, value_and_gradient, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out):
     """Add the gradient of the loss over the rows of segment to out and return the loss.
 
     Rows are scored, their gradient taken and projected back ``len(block.logits)`` at a time, while they are in cache.
@@ -165,8 +165,10 @@ def sum_dense(X, loss, labels, proba, class_weight, weight, parameters, coef, in
     Parameters
     ----------
     X : (n_rows, n_features)
-    loss, labels, proba, class_weight, weight, parameters
-        As ``loss_block`` has them.
+    value_and_gradient : int
+        Address of the loss's kernel, made for the dtypes of ``logits`` and proba.
+    labels, proba, class_weight, weight, parameters
+        As ``losses`` has them.
     coef, intercept : (n_logits, n_features) and (n_logits,), X's dtype
     segment : (start, stop)
     block : (logits, losses)
@@ -179,13 +181,15 @@ def sum_dense(X, loss, labels, proba, class_weight, weight, parameters, coef, in
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_dense(X, coef, intercept, start, stop, logits)
-        value += loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+        value += call_value_and_gradient(
+            value_and_gradient, (labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+        )
         project_dense(X, logits, start, stop, out[0], out[1])
     return value
 
 
 @kernel
-def hessian_product_dense(X, loss, labels, parameters, weight, coef, intercept, direction, segment, block, out):
+def hessian_product_dense(X, hessian_product, labels, parameters, weight, coef, intercept, direction, segment, block, out):
     """Add the Hessian of the loss over the rows of segment times direction to out.
 
     ``direction`` is (coef, intercept) as those are, ``block`` two scratch arrays like logits; the rest as in ``sum_dense``.
@@ -195,18 +199,18 @@ def hessian_product_dense(X, loss, labels, parameters, weight, coef, intercept, 
         stop = min(start + len(logits), segment[1])
         score_dense(X, coef, intercept, start, stop, logits)
         score_dense(X, direction[0], direction[1], start, stop, change)
-        hessian_product_block(loss, labels, parameters, weight, start, stop, logits, change)
+        call_hessian_product(hessian_product, (labels, parameters, weight, start, stop, logits, change))
         project_dense(X, change, start, stop, out[0], out[1])
 
 
 @kernel
-def sum_curvature_dense(X, loss, labels, parameters, weight, coef, intercept, segment, block, out):
+def sum_curvature_dense(X, curvature, labels, parameters, weight, coef, intercept, segment, block, out):
     """Add the Hessian's diagonal over the rows of segment to out; ``block`` is (logits, squares), these like rows of X."""
     logits, squares = block
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_dense(X, coef, intercept, start, stop, logits)
-        weighted_curvature(loss, labels, parameters, weight, start, stop, logits)
+        weighted_curvature(curvature, labels, parameters, weight, start, stop, logits)
         for i in range(stop - start):
             for j in range(X.shape[1]):
                 squares[i, j] = X[start + i, j] * X[start + i, j]

@@ -43,7 +43,7 @@ def add_hessian_blocks(X, pair_weight, first, last, positions, gram, hessian):
     X : (rows, width), float64
         With a last column of ones if there is an intercept.
     pair_weight : (n_pairs, rows)
-        As ``curvatures`` fills it: weighted second derivatives by two logits, in the order (0, 0), (1, 0), (1, 1), ...
+        As a loss's ``pairs`` fills it: weighted second derivatives by two logits, in the order (0, 0), (1, 0), (1, 1), ...
     first, last : int
         Of the pairs, so that threads share them.
     positions : (n_logits, width)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ._compile import kernel
 from .dense import project_dense, score_dense
-from .losses import loss_block
+from .losses import call_value_and_gradient
 
 SGD = 0
 ADAM = 1
@@ -126,7 +126,7 @@ def step_all(optimizer, hyperparameters, step, gradient, vectors, n_coef, out):
 @kernel
 def sgd_epoch_dense(
     X,
-    loss,
+    value_and_gradient,
     labels,
     proba,
     class_weight,
@@ -147,8 +147,8 @@ def sgd_epoch_dense(
     Parameters
     ----------
     X, labels, proba, weight : arrays of the same rows
-    loss, class_weight, parameters
-        As ``loss_block`` has them.
+    value_and_gradient, class_weight, parameters
+        As ``sum_dense`` has them.
     batch_size : int
     begins, ends : bool
         Whether the rows begin and end a minibatch. If not, they are a part of one, whose gradient ``scratch`` keeps.
@@ -176,7 +176,9 @@ def sgd_epoch_dense(
         for start in range(t * batch_size, end, len(logits)):
             stop = min(start + len(logits), end)
             score_dense(X, weights, intercept, start, stop, logits)
-            value += loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+            value += call_value_and_gradient(
+                value_and_gradient, (labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+            )
             # Here, not after the projection: a block has fewer logits than there are coefficients, as a rule.
             for i in range(stop - start):
                 for k in range(n_logits):
@@ -202,6 +204,8 @@ def gather_target(targets, row, batch_targets, i):
 @kernel
 def batch_loss(targets, batch_targets, n_rows, logits, losses):
     """Turn logits into their weighted gradient against the gathered targets, and return the weighted loss."""
-    loss, _, _, class_weight, _, parameters = targets
+    value_and_gradient, _, _, class_weight, _, parameters = targets
     labels, proba, weight = batch_targets
-    return loss_block(loss, labels, proba, class_weight, weight, parameters, 0, n_rows, logits, losses)
+    return call_value_and_gradient(
+        value_and_gradient, (labels, proba, class_weight, weight, parameters, 0, n_rows, logits, losses)
+    )

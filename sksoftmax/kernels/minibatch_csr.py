@@ -53,8 +53,8 @@ def sgd_epoch_csr(
 
     Parameters
     ----------
-    targets : (loss, labels, proba, class_weight, weight, parameters)
-        As ``loss_block`` has them, of all rows.
+    targets : (value_and_gradient, labels, proba, class_weight, weight, parameters)
+        As ``sum_dense`` has them, of all rows.
     batch_targets : (labels, proba, weight)
         Scratch for those of a minibatch.
     intercept : (n_logits,), float64

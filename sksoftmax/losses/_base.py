@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._params import ParamsMixin
-from ..kernels import losses as kernels_losses
-from ..kernels import rowwise as kernels
+from ..kernels import rowwise as rowwise_kernels
+from ..kernels.losses import LossKernels
+from ..kernels.losses.cross_entropy import CROSS_ENTROPY
 from ._bound import BoundLoss, Model, two_logits
 from ._decision import decide
 from ._targets import Targets
@@ -104,23 +105,23 @@ class Loss(ParamsMixin, ABC):
     def _bound(
         self,
         targets: Targets,
-        number: int | None,
+        kernels: LossKernels | None,
         parameters: ArrayLike,
         *,
         has_no_minimum_when_separable: bool,
-        model: tuple[int, ArrayLike] | None = None,
+        model: tuple[LossKernels, ArrayLike] | None = None,
     ) -> BoundLoss:
         """Return the loss with these kernel parameters; ``model`` is its own curvature, or cross-entropy's if it has none."""
         binary = targets.n_classes == 2
         parameters = np.array(parameters, dtype=np.float64)
         if model is None:
-            model = (kernels_losses.CROSS_ENTROPY, [0.0]) if number is None else (number, parameters)
+            model = (CROSS_ENTROPY, [0.0]) if kernels is None else (kernels, parameters)
         return BoundLoss(
             loss=self,
             n_classes=targets.n_classes,
             n_logits=1 if binary else targets.n_classes,
             shift_invariant=self.shift_invariant and not binary,
-            number=number,
+            kernels=kernels,
             parameters=parameters,
             model=Model(model[0], np.array(model[1], dtype=np.float64)),
             has_no_minimum_when_separable=has_no_minimum_when_separable,
@@ -137,13 +138,13 @@ class Loss(ParamsMixin, ABC):
     def proba(self, logits: NDArray) -> NDArray:
         """Return the (n_rows, n_classes) probabilities of (n_rows, n_logits) logits, which may be overwritten."""
         logits = two_logits(logits)
-        kernels.softmax(logits, len(logits))
+        rowwise_kernels.softmax(logits, len(logits))
         return logits
 
     def log_proba(self, logits: NDArray) -> NDArray:
         """Return the (n_rows, n_classes) log-probabilities of logits, which may be overwritten."""
         logits = two_logits(logits)
-        kernels.log_softmax(logits, len(logits))
+        rowwise_kernels.log_softmax(logits, len(logits))
         return logits
 
     def decide(self, logits: NDArray) -> NDArray[np.intp]:

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import losses as kernels_losses
+from ..kernels.losses import LossKernels
+from ._arguments import KernelArguments
 from ._decision import most_probable
 from ._targets import Targets
 
 if TYPE_CHECKING:
     from ._base import Loss
-
-Arguments = tuple[int, NDArray[np.int32], NDArray, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-"""What a kernel asks for: the loss's number, labels, class probabilities, class weights, row weights, hyperparameters."""
 
 
 class Model(NamedTuple):
@@ -28,12 +26,12 @@ class Model(NamedTuple):
 
     Attributes
     ----------
-    number : int
-        Of that loss among the kernels.
+    kernels : LossKernels
+        Of that loss.
     parameters : ndarray, float64
     """
 
-    number: int
+    kernels: LossKernels
     parameters: NDArray[np.float64]
 
 
@@ -51,10 +49,10 @@ class BoundLoss:
         Logits per row. Two classes have one, that of class 1 against 0 for class 0, unless all are asked for.
     shift_invariant : bool
         Whether adding one number to all logits of a row changes nothing.
-    number : int or None
-        Of the loss among the kernels; None for one in plain arrays.
+    kernels : LossKernels or None
+        None for a loss in plain arrays.
     parameters : ndarray, float64
-        Hyperparameters as the kernel takes them.
+        Hyperparameters as the kernels take them.
     model : Model
     has_no_minimum_when_separable : bool
         Whether a row's loss goes to zero, and never reaches it, as its true logit grows over the others.
@@ -64,7 +62,7 @@ class BoundLoss:
     n_classes: int
     n_logits: int
     shift_invariant: bool
-    number: int | None
+    kernels: LossKernels | None
     parameters: NDArray[np.float64]
     model: Model
     has_no_minimum_when_separable: bool
@@ -94,15 +92,15 @@ class BoundLoss:
         """What no second derivative of a row's loss, along a direction of length one on its logits, exceeds; inf if unknown."""
         return self.loss.lipschitz_constant(self.n_classes)
 
-    def arguments(self, targets: Targets) -> Arguments:
+    def arguments(self, targets: Targets) -> KernelArguments:
         """Return what kernels ask for to compute value, gradient and second derivatives for rows of these targets."""
-        if self.number is None:
+        if self.kernels is None:
             raise TypeError(f"{self.loss!r} has no kernel.")
-        return self.number, *targets.arrays, self.parameters
+        return KernelArguments(self.kernels.of(self.n_logits), *targets.arrays, self.parameters)
 
-    def model_arguments(self, targets: Targets) -> Arguments:
+    def model_arguments(self, targets: Targets) -> KernelArguments:
         """Return the same of ``model``."""
-        return self.model.number, *targets.arrays, self.model.parameters
+        return KernelArguments(self.model.kernels.of(self.n_logits), *targets.arrays, self.model.parameters)
 
     def value_and_gradient(self, logits: NDArray, targets: Targets) -> tuple[float, NDArray]:
         """Return the weighted sum of rows' losses and its derivatives by their logits.
@@ -120,9 +118,8 @@ class BoundLoss:
             In nats.
         gradient : ndarray of shape (n_rows, n_logits), of logits' dtype
         """
-        if self.number is not None:
-            n_rows = len(logits)
-            return kernels_losses.loss_block(*self.arguments(targets), 0, n_rows, logits, np.empty(n_rows)), logits
+        if self.kernels is not None:
+            return self.arguments(targets).fill_value_and_gradient(0, len(logits), logits), logits
         losses, gradient = np.zeros(len(logits)), np.zeros((len(logits), self.n_classes))
         both = two_logits(logits)
         for labels, share in targets.by_label():

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.losses import NO_CLASS_WEIGHT, NO_LABELS, NO_PROBA
+
 Arrays = tuple[NDArray[np.int32], NDArray, NDArray[np.float64], NDArray[np.float64]]
 """Labels, class probabilities, class weights and row weights as kernels take them; what there is not is empty."""
 
@@ -55,9 +57,9 @@ class Targets:
     def arrays(self) -> Arrays:
         """Labels, class probabilities, class weights and row weights as kernels take them."""
         return (
-            np.empty(0, dtype=np.int32) if self.labels is None else self.labels,
-            np.empty((0, 0)) if self.proba is None else self.proba,
-            np.empty(0) if self.class_weight is None else self.class_weight,
+            NO_LABELS if self.labels is None else self.labels,
+            NO_PROBA if self.proba is None else self.proba,
+            NO_CLASS_WEIGHT if self.class_weight is None else self.class_weight,
             self.weight,
         )
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..kernels import losses as kernels
+from ..kernels.losses.cosine import COSINE
+from ..kernels.losses.margin import MARGIN
 from ._base import Loss, check_number
 from ._bound import BoundLoss
 from ._targets import Targets
@@ -86,9 +87,9 @@ class CosineSoftmax(Loss):
         self._require_labels(targets)
         # Two classes have one cosine c, and the logits s (c - m) and -s c.
         both = 2 if targets.n_classes == 2 else 1
-        model = kernels.MARGIN, [0.0, margin / both, scale * both]
+        model = MARGIN, [0.0, margin / both, scale * both]
         parameters = [scale, margin, np.cos(angle), np.sin(angle)]
-        return self._bound(targets, kernels.COSINE, parameters, has_no_minimum_when_separable=False, model=model)
+        return self._bound(targets, COSINE, parameters, has_no_minimum_when_separable=False, model=model)
 
     def prepare(self, X: Any) -> Any:
         """Return a copy of X with rows of unit length."""

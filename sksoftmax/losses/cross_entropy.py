@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..kernels import losses as kernels
+from ..kernels.losses.cross_entropy import CROSS_ENTROPY
 from ._base import SoftmaxLoss
 from ._bound import BoundLoss
 from ._targets import Targets
@@ -53,7 +53,7 @@ class CrossEntropy(SoftmaxLoss):
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing!r}.")
         return self._bound(
             targets,
-            kernels.CROSS_ENTROPY,
+            CROSS_ENTROPY,
             [self.label_smoothing],
             has_no_minimum_when_separable=self.label_smoothing == 0,
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..kernels import losses as kernels
+from ..kernels.losses.cross_entropy import CROSS_ENTROPY
+from ..kernels.losses.focal import FOCAL
 from ._base import Loss, check_number
 from ._bound import BoundLoss
 from ._targets import Targets
@@ -61,5 +62,5 @@ class FocalLoss(Loss):
 
     def bind(self, targets: Targets) -> BoundLoss:
         gamma = check_number("gamma", self.gamma, 0, closed=True)
-        model = kernels.CROSS_ENTROPY, [0.0]
-        return self._bound(targets, kernels.FOCAL, [gamma], has_no_minimum_when_separable=True, model=model)
+        model = CROSS_ENTROPY, [0.0]
+        return self._bound(targets, FOCAL, [gamma], has_no_minimum_when_separable=True, model=model)

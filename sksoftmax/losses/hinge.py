@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from numpy.typing import NDArray
 
-from ..kernels import losses as kernels
+from ..kernels.losses.hinge import HINGE
 from ._base import Loss, check_number
 from ._bound import BoundLoss
 from ._targets import Targets
@@ -82,8 +82,8 @@ class HingeLoss(Loss):
         # Of separable rows the loss reaches zero: there is a minimum without a penalty too.
         # Few rows are between the sides of a narrow kink, and others come there as the fit goes on: one so wide that rows
         # within twice the margin count tells what the loss does over the length of a step.
-        model = kernels.HINGE, [margin, max(smoothing, MODEL_WIDTH * margin)]
-        return self._bound(targets, kernels.HINGE, [margin, smoothing], has_no_minimum_when_separable=False, model=model)
+        model = HINGE, [margin, max(smoothing, MODEL_WIDTH * margin)]
+        return self._bound(targets, HINGE, [margin, smoothing], has_no_minimum_when_separable=False, model=model)
 
     def proba(self, logits: NDArray) -> NDArray:
         """Raise an AttributeError: there are no probabilities."""

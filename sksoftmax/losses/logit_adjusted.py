@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import losses as kernels
+from ..kernels.losses.logit_adjusted import LOGIT_ADJUSTED
 from ._base import SoftmaxLoss, check_number
 from ._bound import BoundLoss
 from ._targets import Targets
@@ -71,7 +71,7 @@ class LogitAdjusted(SoftmaxLoss):
         shift = tau * np.log(np.where(prior > 0, prior, 1))
         if targets.n_classes == 2:
             shift = shift[1:] - shift[:1]
-        return self._bound(targets, kernels.LOGIT_ADJUSTED, [0.0, *shift], has_no_minimum_when_separable=True)
+        return self._bound(targets, LOGIT_ADJUSTED, [0.0, *shift], has_no_minimum_when_separable=True)
 
     def _given_prior(self, n_classes: int) -> NDArray[np.float64]:
         prior = np.asarray(self.class_prior, dtype=np.float64)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from numpy.typing import NDArray
 
-from ..kernels import losses as kernels
+from ..kernels.losses.margin import MARGIN
 from ._base import SoftmaxLoss, check_number
 from ._bound import BoundLoss
 from ._targets import Targets
@@ -68,7 +68,7 @@ class MarginLoss(SoftmaxLoss):
         margin = check_number("margin", self.margin, 0, closed=True)
         scale = check_number("scale", self.scale, 0, closed=False)
         self._require_labels(targets)
-        return self._bound(targets, kernels.MARGIN, [0.0, margin, scale], has_no_minimum_when_separable=True)
+        return self._bound(targets, MARGIN, [0.0, margin, scale], has_no_minimum_when_separable=True)
 
     def proba(self, logits: NDArray) -> NDArray:
         """Return the (n_rows, n_classes) probabilities of scaled (n_rows, n_logits) logits, which may be overwritten."""

@@ -18,7 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..kernels import metrics as kernels
 from ..kernels import rowwise as rowwise_kernels
+from ..kernels.losses import NO_CLASS_WEIGHT, NO_LABELS, NO_PROBA
 from ..kernels.losses import cross_entropy as cross_entropy_kernels
+from ..kernels.losses.cross_entropy import NO_SMOOTHING
 from ._inputs import Predictions, Unit, check_predictions, in_unit, mean_share
 
 
@@ -110,11 +112,15 @@ def _losses_of_logits(given: Predictions, floor: float) -> NDArray[np.float64]:
     if given.n_classes == 1:
         return losses
     if given.target is None:
-        cross_entropy_kernels.cross_entropy_labels(logits, given.labels, given.weight, 0, given.n_rows, 0.0, losses)
+        cross_entropy_kernels.cross_entropy_labels(
+            given.labels, NO_PROBA, NO_CLASS_WEIGHT, given.weight, NO_SMOOTHING, 0, given.n_rows, logits, losses
+        )
         return losses if floor == 0 else np.minimum(losses, -np.log(floor))
     if floor == 0:
         ones = np.ones(given.n_classes)
-        cross_entropy_kernels.cross_entropy_proba(logits, given.target, ones, given.weight, 0, given.n_rows, 0.0, losses)
+        cross_entropy_kernels.cross_entropy_proba(
+            NO_LABELS, given.target, ones, given.weight, NO_SMOOTHING, 0, given.n_rows, logits, losses
+        )
         return losses
     rowwise_kernels.softmax(logits, given.n_rows)
     kernels.cross_entropies(logits, given.target, floor, losses)

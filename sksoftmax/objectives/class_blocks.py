@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from ..data.dataset import InMemoryDataset
 from ..data.rows import Segment
 from ..data.threads import map_in_order
-from ..kernels import losses as losses_kernels
 from ..losses import BoundLoss
 from .hessian import design_matrix
 
@@ -181,11 +180,11 @@ class ClassBlocks:
     def _step(self, coef: NDArray, intercept: NDArray, stride: int, segment: Segment) -> Step:
         weight = self._weight(segment, stride)
         logits = np.empty((len(weight), len(intercept)), dtype=self._rows.dtype)
-        number, labels, *_, parameters = self._loss.model_arguments(self._data.targets)
+        model = self._loss.model_arguments(self._data.targets)
         filled = 0
         for start, stop in runs(segment, stride):
             self._rows.score(coef, intercept, start, stop, logits[filled:])
-            losses_kernels.curvature(number, labels, parameters, start, stop, logits[filled:])
+            model.fill_curvature(start, stop, logits[filled:])
             filled += stop - start
         # Column by column: the classes are taken one at a time.
         return Step(self._design(segment, stride), np.asfortranarray(logits), weight)

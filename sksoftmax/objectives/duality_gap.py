@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import losses as losses_kernels
 from .hessian import HESSIAN_ROWS, step_rows
 
 if TYPE_CHECKING:
@@ -119,7 +118,6 @@ def best_intercept_shift(objective: LinearObjective, params: Vector) -> Vector:
         stop = min(start + HESSIAN_ROWS, n_rows)
         logits[start:stop] = data.score(kernel_params, start, stop)
     arguments = objective.loss.arguments(data.targets)
-    number, labels, *_, weight, parameters = arguments
     lower = np.tril_indices(n_logits)
     n_at_once = step_rows(len(lower[0]))
 
@@ -129,9 +127,9 @@ def best_intercept_shift(objective: LinearObjective, params: Vector) -> Vector:
             stop = min(start + n_at_once, n_rows)
             part = logits[start:stop] + shift
             pair_weight = np.empty((len(pairs), stop - start))
-            losses_kernels.curvatures(number, labels, parameters, weight, start, stop, part.copy(), pair_weight)
+            arguments.fill_pairs(start, stop, part.copy(), pair_weight)
             pairs += pair_weight.sum(axis=1)
-            value += losses_kernels.loss_block(*arguments, start, stop, part, np.empty(stop - start))
+            value += arguments.fill_value_and_gradient(start, stop, part)
             gradient += part.sum(axis=0)
         hessian = np.empty((n_logits, n_logits))
         hessian[lower] = hessian.T[lower] = pairs

@@ -18,7 +18,6 @@ from ..data.dataset import InMemoryDataset
 from ..data.rows import LinearParams, Rows, Segment
 from ..data.threads import map_in_order
 from ..kernels import gram as gram_kernels
-from ..kernels import losses as losses_kernels
 from ..losses import BoundLoss
 
 # Rows per step: long enough for BLAS, short enough to be a small temporary.
@@ -43,7 +42,7 @@ def add_hessian(
     hessian: Vector,
 ) -> None:
     """Add the loss's Hessian at params, as the rows' kernels take them, to hessian, (n_params, n_params)."""
-    number, labels, _, _, weight, parameters = loss.arguments(data.targets)
+    arguments = loss.arguments(data.targets)
     n_pairs = loss.n_logits * (loss.n_logits + 1) // 2
     n_rows = step_rows(n_pairs)
     add: Callable = add_narrow_blocks if data.n_features < HESSIAN_FEATURES else add_wide_blocks
@@ -56,7 +55,7 @@ def add_hessian(
         # In float32 a probability near one rounds to one, and the curvature that a raw column lives on is lost.
         pair_weight = np.empty((n_pairs, stop - start))
         logits = data.score(params, start, stop).astype(np.float64, copy=False)
-        losses_kernels.curvatures(number, labels, parameters, weight, start, stop, logits, pair_weight)
+        arguments.fill_pairs(start, stop, logits, pair_weight)
         design = design_matrix(data.rows, start, stop, fit_intercept).astype(np.float64, copy=False)
         blocks = partial(add, design, pair_weight, positions=positions, hessian=hessian)
         for _ in map_in_order(pool, n_parts, blocks, parts):
@@ -83,7 +82,7 @@ def add_narrow_blocks(
     positions: NDArray[np.intp],
     hessian: NDArray[np.float64],
 ) -> None:
-    """Add the blocks of pairs of logits, numbered as ``losses_kernels.curvatures`` does, to the Hessian."""
+    """Add the blocks of pairs of logits, in the order of ``kernels.losses``, to the Hessian."""
     gram = np.empty((positions.shape[1], positions.shape[1]))
     gram_kernels.add_hessian_blocks(design, pair_weight, *pairs, positions, gram, hessian)
 

@@ -286,7 +286,7 @@ class LinearObjective:
             return f"data that are not in memory have no {'Hessian' if contract is HasHessian else 'minibatches'}"
         if contract is HasHessian and not self.has_hessian:
             return f"{self.loss.loss!r} has no Hessian"
-        if contract is FiniteSum and self.loss.number is None:
+        if contract is FiniteSum and self.loss.kernels is None:
             return f"{self.loss.loss!r} has no kernel for steps from single rows"
         if contract is FiniteSum and not self._penalty.commutes_with_class_mean:
             return f"{type(self._penalty).__name__} does not shrink all coefficients alike, as stochastic solvers need"

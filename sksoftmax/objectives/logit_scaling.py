@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from ..data.threads import Item, map_in_order
 from ..kernels import rowwise as rowwise_kernels
+from ..kernels.losses import NO_CLASS_WEIGHT, NO_LABELS, NO_PROBA
 from ..kernels.losses import cross_entropy as cross_entropy_kernels
+from ..kernels.losses.cross_entropy import NO_SMOOTHING
 from ..losses import Targets
 from ..penalties import Penalty
 from .preconditioner import BlockPreconditioner
@@ -30,7 +32,6 @@ Vector = NDArray[np.float64]
 
 BLOCK_NUMBERS = 2**15  # a block of logits and its gradient stay in a core's cache
 SEGMENT_NUMBERS, MAX_SEGMENTS = 2**17, 16
-NO_SMOOTHING = 0.0
 
 
 class LogitScalingObjective:
@@ -113,7 +114,9 @@ class LogitScalingObjective:
 
         def add(given: Vector, scaled: Vector, start: int, stop: int, out: Vector) -> float:
             along = scale * given + bias
-            cross_entropy_kernels.cross_entropy_hessian_product(scaled, along, self._targets.weight, start, stop)
+            cross_entropy_kernels.cross_entropy_hessian_product(
+                NO_LABELS, NO_SMOOTHING, self._targets.weight, start, stop, scaled, along
+            )
             self._add_along(given, along, out)
             return 0.0
 
@@ -176,11 +179,11 @@ class LogitScalingObjective:
         targets, losses = self._targets, np.empty(stop - start)
         if targets.labels is not None:
             return cross_entropy_kernels.cross_entropy_labels(
-                scaled, targets.labels, targets.weight, start, stop, NO_SMOOTHING, losses
+                targets.labels, NO_PROBA, NO_CLASS_WEIGHT, targets.weight, NO_SMOOTHING, start, stop, scaled, losses
             )
         proba, per_class = targets.proba, targets.class_weight
         return cross_entropy_kernels.cross_entropy_proba(
-            scaled, proba, per_class, targets.weight, start, stop, NO_SMOOTHING, losses
+            NO_LABELS, proba, per_class, targets.weight, NO_SMOOTHING, start, stop, scaled, losses
         )
 
     def _add_along(self, given: Vector, gradient: Vector, out: Vector) -> None:
@@ -221,7 +224,7 @@ class LogitScalingObjective:
         """Return the second derivative by each logit, times its square, itself and one: (3, n_logits)."""
 
         def add(given: Vector, curvature: Vector, start: int, stop: int, flat: Vector) -> float:
-            cross_entropy_kernels.cross_entropy_curvature(curvature, stop - start)
+            cross_entropy_kernels.cross_entropy_curvature(NO_LABELS, NO_SMOOTHING, start, stop, curvature)
             curvature *= self._targets.weight[start:stop, None]
             out = flat.reshape(3, self.n_logits)
             out[2] += curvature.sum(axis=0)

@@ -1,135 +1,84 @@
-"""The loss of a block of rows, whichever loss it is: a new loss is a number here and a branch in each function."""
+"""Losses of a block of rows, one a file, and how passes over rows call them: by address.
+
+What lives here: ``LossKernels``, the kernels of a loss, and the signature of each kind. What doesn't: any particular loss.
+
+Kinds
+-----
+value_and_gradient(labels, proba, class_weight, weight, parameters, start, stop, logits, losses)
+    Fill losses with those of the rows and turn logits into their weighted gradient; return the weighted sum of losses.
+hessian_product(labels, parameters, weight, start, stop, logits, direction)
+    Replace direction, on logits, by the weighted Hessian times it; logits are scratch afterwards.
+curvature(labels, parameters, start, stop, logits)
+    Replace logits by the second derivatives of the rows' losses by each, without the rows' weights.
+pairs(labels, parameters, weight, start, stop, logits, out)
+    Fill out, (n_pairs, rows), with the rows' weighted second derivatives by logits k and l ≤ k, in the order (0, 0), (1, 0),
+    (1, 1), (2, 0), …; logits are scratch afterwards.
+
+Arguments
+---------
+labels : (n_rows,), int32
+    Class indices; empty if the targets are rows of class probabilities.
+proba, class_weight : (n_rows, n_classes), float32 or float64, and (n_classes,), float64
+    A row of class probabilities q counts as n_classes copies of itself, copy k of label k and weight ``q_k * class_weight_k``.
+    The row's ``weight`` already holds the sum of these, so that only their proportions matter. Empty if there are labels.
+weight : (n_rows,), float64
+parameters : float64
+    The loss's hyperparameters.
+start, stop : int
+    The block's rows among labels, proba and weight.
+logits : (rows, n_logits), float32 or float64
+    The block's rows come first. One logit is that of class 1 against 0 for class 0.
+losses : (rows,), float64
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from .._compile import kernel
-from .cosine import cosine_labels
-from .cross_entropy import (
-    cross_entropy_curvature,
-    cross_entropy_curvatures,
-    cross_entropy_hessian_product,
-    cross_entropy_labels,
-    cross_entropy_proba,
-    logistic_labels,
-    logistic_proba,
-)
-from .focal import focal_labels, focal_logit, focal_proba
-from .hinge import hinge_curvature, hinge_curvatures, hinge_hessian_product, hinge_labels
+from .._pointers import Signature
 
-# Cross-entropy of the logits as they are, and two of shifted ones: parameters[0] of the three is the label smoothing.
-CROSS_ENTROPY = 0
-MARGIN = 1
-LOGIT_ADJUSTED = 2
-_LAST_CROSS_ENTROPY = 2
-HINGE = 3
-# Without second derivatives.
-FOCAL = 4
-COSINE = 5
+_LABELS, _PROBA, _VECTOR, _LOGITS, _INDEX = (np.int32, 1), ("proba", 2), (np.float64, 1), ("logits", 2), (np.int64, 0)
+
+VALUE_AND_GRADIENT = Signature(np.float64, [_LABELS, _PROBA, _VECTOR, _VECTOR, _VECTOR, _INDEX, _INDEX, _LOGITS, _VECTOR])
+HESSIAN_PRODUCT = Signature(None, [_LABELS, _VECTOR, _VECTOR, _INDEX, _INDEX, _LOGITS, _LOGITS])
+CURVATURE = Signature(None, [_LABELS, _VECTOR, _INDEX, _INDEX, _LOGITS])
+
+call_value_and_gradient, call_hessian_product, call_curvature = VALUE_AND_GRADIENT.call, HESSIAN_PRODUCT.call, CURVATURE.call
+
+# What callers pass for targets that they do not have.
+NO_LABELS, NO_PROBA, NO_CLASS_WEIGHT = np.empty(0, np.int32), np.empty((0, 0)), np.empty(0)
 
 
-@kernel
-def _shift(loss, labels, parameters, start, stop, logits):
-    """Replace logits by those whose cross-entropy the loss is; return the derivative of the new ones by the old."""
-    n_logits = logits.shape[1]
-    if loss == MARGIN:
-        margin, scale = parameters[1], parameters[2]
-        for i in range(stop - start):
-            label = labels[start + i]
-            if n_logits > 1:
-                logits[i, label] -= margin
-            else:
-                logits[i, 0] -= margin if label == 1 else -margin
-            for k in range(n_logits):
-                logits[i, k] *= scale
-        return scale
-    if loss == LOGIT_ADJUSTED:
-        for i in range(stop - start):
-            for k in range(n_logits):
-                logits[i, k] += parameters[1 + k]
-    return 1.0
+class BlockKernels(NamedTuple):
+    """The kernels of a loss for some number of logits, each of the kind that its name begins with; None where it has none.
 
-
-@kernel
-def loss_block(loss, labels, proba, class_weight, weight, parameters, start, stop, logits, losses):
-    """Turn logits into their weighted gradient and return the weighted loss.
-
-    ``labels`` is empty if the targets are rows of class probabilities, ``proba`` if they are labels.
+    ``value_and_gradient_of_labels`` reads no probabilities, ``value_and_gradient_of_proba`` no labels: each is compiled when it
+    is needed.
     """
-    value = 0.0
-    if loss <= _LAST_CROSS_ENTROPY:
-        scale = _shift(loss, labels, parameters, start, stop, logits)
-        smoothing = parameters[0]
-        if logits.shape[1] == 1 and len(labels) > 0:
-            value = logistic_labels(logits, labels, weight, start, stop, smoothing, losses)
-        elif logits.shape[1] == 1:
-            value = logistic_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses)
-        elif len(labels) > 0:
-            value = cross_entropy_labels(logits, labels, weight, start, stop, smoothing, losses)
-        else:
-            value = cross_entropy_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses)
-        if scale != 1.0:
-            for i in range(stop - start):
-                for k in range(logits.shape[1]):
-                    logits[i, k] *= scale
-    elif loss == FOCAL:
-        gamma = parameters[0]
-        if logits.shape[1] == 1:
-            value = focal_logit(logits, labels, proba, class_weight, weight, start, stop, gamma, losses)
-        elif len(labels) > 0:
-            value = focal_labels(logits, labels, weight, start, stop, gamma, losses)
-        else:
-            value = focal_proba(logits, proba, class_weight, weight, start, stop, gamma, losses)
-    elif loss == COSINE:
-        value = cosine_labels(logits, labels, weight, start, stop, parameters, losses)
-    elif loss == HINGE:
-        value = hinge_labels(logits, labels, weight, start, stop, parameters[0], parameters[1], losses)
-    return value
+
+    value_and_gradient_of_labels: Any
+    value_and_gradient_of_proba: Any = None
+    hessian_product: Any = None
+    curvature: Any = None
+    pairs: Any = None
+
+
+class LossKernels(NamedTuple):
+    """The kernels of a loss: for two classes, which have one logit, and for more."""
+
+    one_logit: BlockKernels
+    logits: BlockKernels
+
+    def of(self, n_logits):
+        """Return the kernels for n_logits."""
+        return self.one_logit if n_logits == 1 else self.logits
 
 
 @kernel
-def hessian_product_block(loss, labels, parameters, weight, start, stop, logits, direction):
-    """Turn direction, on logits, into the weighted Hessian times it."""
-    if loss == HINGE:
-        hinge_hessian_product(logits, direction, labels, weight, start, stop, parameters[0], parameters[1])
-        return
-    scale = _shift(loss, labels, parameters, start, stop, logits)
-    if scale != 1.0:
-        for i in range(stop - start):
-            for k in range(logits.shape[1]):
-                direction[i, k] *= scale * scale
-    cross_entropy_hessian_product(logits, direction, weight, start, stop)
-
-
-@kernel
-def curvature(loss, labels, parameters, start, stop, logits):
-    """Replace logits by the second derivatives of the rows' losses by each, without their weights."""
-    if loss == HINGE:
-        hinge_curvature(logits, labels, start, stop - start, parameters[0], parameters[1])
-        return
-    scale = _shift(loss, labels, parameters, start, stop, logits)
-    cross_entropy_curvature(logits, stop - start)
-    if scale != 1.0:
-        for i in range(stop - start):
-            for k in range(logits.shape[1]):
-                logits[i, k] *= scale * scale
-
-
-@kernel
-def weighted_curvature(loss, labels, parameters, weight, start, stop, logits):
-    """Do as ``curvature``, and multiply by the rows' weights."""
-    curvature(loss, labels, parameters, start, stop, logits)
+def weighted_curvature(curvature, labels, parameters, weight, start, stop, logits):
+    """Replace logits by the weighted second derivatives of the rows' losses by each; ``curvature`` is an address."""
+    call_curvature(curvature, (labels, parameters, start, stop, logits))
     for i in range(stop - start):
         for k in range(logits.shape[1]):
             logits[i, k] *= weight[start + i]
-
-
-@kernel
-def curvatures(loss, labels, parameters, weight, start, stop, logits, out):
-    """Fill out with the weighted second derivatives of the rows' losses, as ``cross_entropy_curvatures`` does."""
-    if loss == HINGE:
-        hinge_curvatures(logits, labels, weight, start, stop, parameters[0], parameters[1], out)
-        return
-    scale = _shift(loss, labels, parameters, start, stop, logits)
-    cross_entropy_curvatures(logits, weight, start, stop, out)
-    if scale != 1.0:
-        for pair in range(len(out)):
-            for i in range(stop - start):
-                out[pair, i] *= scale * scale

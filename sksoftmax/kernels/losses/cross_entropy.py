@@ -1,32 +1,46 @@
-"""Cross-entropy: value, gradient in place of the logits, Hessian product, second derivatives."""
+"""Cross-entropy of the softmax with label smoothing; ``parameters`` is (smoothing, …).
+
+Of the target t, a distribution over the classes, and logits z, with p = softmax(z) and m the largest logit,
+
+    loss = log Σ_k exp(z_k) - Σ_k t_k z_k = log1p(Σ_{k ≠ argmax} exp(z_k - m)) + Σ_k t_k (m - z_k)
+    gradient = p - t,    Hessian = diag(p) - p pᵀ, whatever the target.
+
+Both terms of the second form are sums of what is not negative, so that nothing cancels: a row that is predicted with a
+probability which rounds to one keeps a loss with all its digits. For the same reason 1 - p of the largest logit is taken as
+r / (1 + r) with r the sum under log1p. Sums of a row are float64, also where logits are float32.
+
+With label smoothing ε the target is 1 - ε on the row's class and ε / (K - 1) elsewhere; of class probabilities q it
+is the mean of these under q.
+"""
 
 import numpy as np
 
 from .._compile import kernel
 from ..rowwise import argmax, softmax_row
+from . import BlockKernels, LossKernels
+
+NO_SMOOTHING = np.zeros(1)
 
 
 @kernel
-def cross_entropy_labels(logits, labels, weight, start, stop, smoothing, losses):
-    """Fill losses with the rows' cross-entropy; logits become the weighted gradient. Returns the weighted sum.
-
-    A row of label y has the target 1 - smoothing on y and smoothing / (K - 1) on every other class.
-    """
+def cross_entropy_labels(labels, proba, class_weight, weight, parameters, start, stop, logits, losses):
+    """Value and gradient against labels."""
     n_classes = logits.shape[1]
+    smoothing = parameters[0]
     off = smoothing / (n_classes - 1)
     value = 0.0
     for i in range(stop - start):
         label = labels[start + i]
-        gap = 0.0  # of the target's mean logit below the largest
-        leader = argmax(logits, i)
-        largest = logits[i, leader]
+        target_margin = 0.0  # of the largest logit over the target's mean one
+        top = argmax(logits, i)
+        largest = logits[i, top]
         if off > 0.0:
             for k in range(n_classes):
                 if k != label:
-                    gap += off * (np.float64(largest) - np.float64(logits[i, k]))
+                    target_margin += off * (np.float64(largest) - np.float64(logits[i, k]))
         if smoothing < 1.0:
-            gap += (1.0 - smoothing) * (np.float64(largest) - np.float64(logits[i, label]))
-        losses[i] = np.log1p(softmax_row(logits, i, leader)) + gap
+            target_margin += (1.0 - smoothing) * (np.float64(largest) - np.float64(logits[i, label]))
+        losses[i] = np.log1p(softmax_row(logits, i, top)) + target_margin
         value += weight[start + i] * losses[i]
         for k in range(n_classes):
             logits[i, k] = weight[start + i] * (logits[i, k] - off)
@@ -35,29 +49,26 @@ def cross_entropy_labels(logits, labels, weight, start, stop, smoothing, losses)
 
 
 @kernel
-def cross_entropy_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses):
-    """Fill losses with the rows' cross-entropy; logits become the weighted gradient. Returns the weighted sum.
-
-    A row of class probabilities q counts as K copies, copy k of weight ``q_k * class_weight_k`` and label k; the row's
-    ``weight`` already holds the sum of these, so that only their proportions matter here.
-    """
+def cross_entropy_proba(labels, proba, class_weight, weight, parameters, start, stop, logits, losses):
+    """Value and gradient against rows of class probabilities."""
     n_classes = logits.shape[1]
+    smoothing = parameters[0]
     off = smoothing / (n_classes - 1)
     on = 1.0 - smoothing - off
     value = 0.0
     for i in range(stop - start):
-        leader = argmax(logits, i)
-        largest = logits[i, leader]
-        mass = 0.0
+        top = argmax(logits, i)
+        largest = logits[i, top]
+        total = 0.0
         for k in range(n_classes):
-            mass += class_weight[k] * proba[start + i, k]
-        scale = on / mass if mass > 0.0 else 0.0
-        gap = 0.0
+            total += class_weight[k] * proba[start + i, k]
+        scale = on / total if total > 0.0 else 0.0
+        target_margin = 0.0
         for k in range(n_classes):
             target = scale * class_weight[k] * proba[start + i, k] + off
             if target > 0.0:
-                gap += target * (np.float64(largest) - np.float64(logits[i, k]))
-        losses[i] = np.log1p(softmax_row(logits, i, leader)) + gap
+                target_margin += target * (np.float64(largest) - np.float64(logits[i, k]))
+        losses[i] = np.log1p(softmax_row(logits, i, top)) + target_margin
         if weight[start + i] > 0.0:
             value += weight[start + i] * losses[i]
         for k in range(n_classes):
@@ -66,22 +77,27 @@ def cross_entropy_proba(logits, proba, class_weight, weight, start, stop, smooth
     return value
 
 
+# One logit z is that of class 1 against 0 for class 0, t the target of class 1: the loss is t log(1 + exp(-z)) +
+# (1 - t) log(1 + exp(z)), its derivative p - t with p = 1 / (1 + exp(-z)), its second one p (1 - p). Each is taken from
+# e = exp(-|z|) ≤ 1: log(1 + exp(±z)) = max(±z, 0) + log1p(e), and p is 1 / (1 + e) or e / (1 + e), by the sign of z.
+
+
 @kernel
 def _logistic_row(logits, i, target, row_weight):
     """Replace the one logit of row i by its weighted gradient; return the row's cross-entropy against P(class 1)."""
     logit = np.float64(logits[i, 0])
-    decay = np.exp(-abs(logit))
-    tail = np.log1p(decay)
-    # max(±logit, 0) + tail is log(1 + exp(±logit)), each without cancellation.
-    loss = target * (max(-logit, 0.0) + tail) + (1.0 - target) * (max(logit, 0.0) + tail)
-    proba = 1.0 / (1.0 + decay) if logit >= 0.0 else decay / (1.0 + decay)
+    exp_minus_abs = np.exp(-abs(logit))
+    log_total = np.log1p(exp_minus_abs)
+    loss = target * (max(-logit, 0.0) + log_total) + (1.0 - target) * (max(logit, 0.0) + log_total)
+    proba = 1.0 / (1.0 + exp_minus_abs) if logit >= 0.0 else exp_minus_abs / (1.0 + exp_minus_abs)
     logits[i, 0] = row_weight * (proba - target)
     return loss
 
 
 @kernel
-def logistic_labels(logits, labels, weight, start, stop, smoothing, losses):
-    """Do as ``cross_entropy_labels`` for two classes and one logit, that of class 1 over class 0."""
+def logistic_labels(labels, proba, class_weight, weight, parameters, start, stop, logits, losses):
+    """Value and gradient of one logit against labels."""
+    smoothing = parameters[0]
     value = 0.0
     for i in range(stop - start):
         target = 1.0 - smoothing if labels[start + i] == 1 else smoothing
@@ -91,52 +107,47 @@ def logistic_labels(logits, labels, weight, start, stop, smoothing, losses):
 
 
 @kernel
-def logistic_proba(logits, proba, class_weight, weight, start, stop, smoothing, losses):
-    """Do as ``cross_entropy_proba`` for two classes and one logit, that of class 1 over class 0."""
+def logistic_proba(labels, proba, class_weight, weight, parameters, start, stop, logits, losses):
+    """Value and gradient of one logit against rows of class probabilities."""
+    smoothing = parameters[0]
     value = 0.0
     for i in range(stop - start):
         one = class_weight[1] * proba[start + i, 1]
-        mass = class_weight[0] * proba[start + i, 0] + one
-        target = (1.0 - 2.0 * smoothing) * (one / mass if mass > 0.0 else 0.0) + smoothing
+        total = class_weight[0] * proba[start + i, 0] + one
+        target = (1.0 - 2.0 * smoothing) * (one / total if total > 0.0 else 0.0) + smoothing
         losses[i] = _logistic_row(logits, i, target, weight[start + i])
         value += weight[start + i] * losses[i]
     return value
 
 
 @kernel
-def cross_entropy_hessian_product(logits, direction, weight, start, stop):
-    """Replace direction by the weighted Hessian of the rows' cross-entropy times it; logits become probabilities.
-
-    The Hessian on logits is ``diag(p) - p pᵀ``, whatever the targets. One logit stands for two classes: ``p (1 - p)``.
-    """
+def cross_entropy_hessian_product(labels, parameters, weight, start, stop, logits, direction):
+    """Hessian product: ``p_k (d_k - Σ_j p_j d_j)`` for each class k; logits become probabilities."""
     n_logits = logits.shape[1]
     for i in range(stop - start):
-        if n_logits == 1:
-            decay = np.exp(-abs(np.float64(logits[i, 0])))
-            direction[i, 0] *= weight[start + i] * decay / ((1.0 + decay) * (1.0 + decay))
-        else:
-            softmax_row(logits, i, argmax(logits, i))
-            mean = 0.0
-            for k in range(n_logits):
-                mean += logits[i, k] * direction[i, k]
-            for k in range(n_logits):
-                direction[i, k] = weight[start + i] * logits[i, k] * (direction[i, k] - mean)
+        softmax_row(logits, i, argmax(logits, i))
+        mean = 0.0
+        for k in range(n_logits):
+            mean += logits[i, k] * direction[i, k]
+        for k in range(n_logits):
+            direction[i, k] = weight[start + i] * logits[i, k] * (direction[i, k] - mean)
 
 
 @kernel
-def cross_entropy_curvatures(logits, weight, start, stop, out):
-    """Fill out, (n_pairs, rows), with the rows' weighted second derivatives by logits k and l ≤ k; logits become probabilities.
+def logistic_hessian_product(labels, parameters, weight, start, stop, logits, direction):
+    """Hessian product of one logit."""
+    for i in range(stop - start):
+        exp_minus_abs = np.exp(-abs(np.float64(logits[i, 0])))
+        direction[i, 0] *= weight[start + i] * exp_minus_abs / ((1.0 + exp_minus_abs) * (1.0 + exp_minus_abs))
 
-    Pairs are in the order (0, 0), (1, 0), (1, 1), (2, 0), …; on logits the Hessian is ``diag(p) - p pᵀ``.
-    """
+
+@kernel
+def cross_entropy_pairs(labels, parameters, weight, start, stop, logits, out):
+    """Second derivatives by pairs of logits: ``p_k (1 - p_k)`` and ``-p_k p_l``; logits become probabilities."""
     n_logits = logits.shape[1]
     for i in range(stop - start):
-        if n_logits == 1:
-            decay = np.exp(-abs(np.float64(logits[i, 0])))
-            out[0, i] = weight[start + i] * decay / ((1.0 + decay) * (1.0 + decay))
-            continue
-        leader = argmax(logits, i)
-        rest = softmax_row(logits, i, leader)
+        top = argmax(logits, i)
+        rest = softmax_row(logits, i, top)
         pair = 0
         for k in range(n_logits):
             weighted = weight[start + i] * logits[i, k]
@@ -144,21 +155,41 @@ def cross_entropy_curvatures(logits, weight, start, stop, out):
                 out[pair, i] = -weighted * logits[i, other]
                 pair += 1
             # One less a probability near one would lose the digits that its curvature has.
-            out[pair, i] = weighted * (rest / (1.0 + rest) if k == leader else 1.0 - logits[i, k])
+            out[pair, i] = weighted * (rest / (1.0 + rest) if k == top else 1.0 - logits[i, k])
             pair += 1
 
 
 @kernel
-def cross_entropy_curvature(logits, n_rows):
-    """Replace logits by the second derivatives of the rows' cross-entropy by each, ``p (1 - p)``."""
+def logistic_pairs(labels, parameters, weight, start, stop, logits, out):
+    """Second derivative by the one logit."""
+    for i in range(stop - start):
+        exp_minus_abs = np.exp(-abs(np.float64(logits[i, 0])))
+        out[0, i] = weight[start + i] * exp_minus_abs / ((1.0 + exp_minus_abs) * (1.0 + exp_minus_abs))
+
+
+@kernel
+def cross_entropy_curvature(labels, parameters, start, stop, logits):
+    """Second derivatives by each logit, ``p (1 - p)``: with r the sum under log1p, ``r / (1 + r)²`` for the largest logit."""
     n_logits = logits.shape[1]
-    for i in range(n_rows):
-        if n_logits == 1:
-            decay = np.exp(-abs(np.float64(logits[i, 0])))
-            logits[i, 0] = decay / ((1.0 + decay) * (1.0 + decay))
-            continue
-        leader = argmax(logits, i)
-        rest = softmax_row(logits, i, leader)
+    for i in range(stop - start):
+        top = argmax(logits, i)
+        rest = softmax_row(logits, i, top)
         for k in range(n_logits):
             logits[i, k] *= 1.0 - logits[i, k]
-        logits[i, leader] = rest / ((1.0 + rest) * (1.0 + rest))
+        logits[i, top] = rest / ((1.0 + rest) * (1.0 + rest))
+
+
+@kernel
+def logistic_curvature(labels, parameters, start, stop, logits):
+    """Second derivative by the one logit."""
+    for i in range(stop - start):
+        exp_minus_abs = np.exp(-abs(np.float64(logits[i, 0])))
+        logits[i, 0] = exp_minus_abs / ((1.0 + exp_minus_abs) * (1.0 + exp_minus_abs))
+
+
+CROSS_ENTROPY = LossKernels(
+    one_logit=BlockKernels(logistic_labels, logistic_proba, logistic_hessian_product, logistic_curvature, logistic_pairs),
+    logits=BlockKernels(
+        cross_entropy_labels, cross_entropy_proba, cross_entropy_hessian_product, cross_entropy_curvature, cross_entropy_pairs
+    ),
+)

@@ -1,13 +1,24 @@
-"""Multiclass hinge loss: value, a subgradient in place of the logits, and second derivatives of its smooth part."""
+"""Weston and Watkins' multiclass hinge loss, its kinks rounded; ``parameters`` is (margin, width); labels only.
+
+The loss is Σ_{j ≠ y} h(u_j) with u_j = z_j - z_y + Δ. h(u) is max(0, u) but for |u| < δ / 2, where it is the parabola
+(u + δ / 2)² / 2δ: at both ends it has the value and slope of the side that it joins. The gradient is h'(u_j) for the others
+and -Σ_j h'(u_j) for the true logit. h'' is 1 / δ inside the parabola and zero outside; of the second derivatives those by the
+true logit and another one are minus that other one's, those by the true logit alone their sum, and two others have none in
+common.
+
+Where δ is zero the loss has no second derivatives, and a kink has the slope of its flat side. One logit z, that of class 1
+against 0 for class 0, has the loss h(Δ ∓ z).
+"""
 
 import numpy as np
 
 from .._compile import kernel
+from . import BlockKernels, LossKernels
 
 
 @kernel
 def _hinge(violation, width):
-    """Return ``max(0, violation)`` and its slope, where |violation| < width / 2 those of the parabola that joins both sides."""
+    """Return h and h'."""
     if violation >= 0.5 * width:
         return (violation, 1.0) if violation > 0.0 else (0.0, 0.0)
     if violation <= -0.5 * width:
@@ -17,11 +28,9 @@ def _hinge(violation, width):
 
 
 @kernel
-def hinge_labels(logits, labels, weight, start, stop, margin, width, losses):
-    """Fill losses with the rows' Weston-Watkins hinge loss; logits become the weighted gradient. Returns the weighted sum.
-
-    One logit is that of class 1 over class 0. Where width is zero, a kink has the slope of its flat side.
-    """
+def hinge_labels(labels, proba, class_weight, weight, parameters, start, stop, logits, losses):
+    """Value and gradient."""
+    margin, width = parameters[0], parameters[1]
     n_logits = logits.shape[1]
     value = 0.0
     for i in range(stop - start):
@@ -45,13 +54,11 @@ def hinge_labels(logits, labels, weight, start, stop, margin, width, losses):
 
 
 @kernel
-def hinge_curvature(logits, labels, start, n_rows, margin, width):
-    """Replace logits by the second derivatives of the rows' hinge loss by each.
-
-    Those by the true logit and another one are minus that other one's; two others have none in common.
-    """
+def hinge_curvature(labels, parameters, start, stop, logits):
+    """Second derivatives by each logit."""
+    margin, width = parameters[0], parameters[1]
     n_logits = logits.shape[1]
-    for i in range(n_rows):
+    for i in range(stop - start):
         label = labels[start + i]
         if n_logits == 1:
             side = 1.0 if label == 1 else -1.0
@@ -67,9 +74,9 @@ def hinge_curvature(logits, labels, start, n_rows, margin, width):
 
 
 @kernel
-def hinge_hessian_product(logits, direction, labels, weight, start, stop, margin, width):
-    """Replace direction by the weighted Hessian of the rows' hinge loss times it; logits become second derivatives."""
-    hinge_curvature(logits, labels, start, stop - start, margin, width)
+def hinge_hessian_product(labels, parameters, weight, start, stop, logits, direction):
+    """Hessian product; logits become second derivatives."""
+    hinge_curvature(labels, parameters, start, stop, logits)
     n_logits = logits.shape[1]
     for i in range(stop - start):
         if n_logits == 1:
@@ -85,16 +92,20 @@ def hinge_hessian_product(logits, direction, labels, weight, start, stop, margin
 
 
 @kernel
-def hinge_curvatures(logits, labels, weight, start, stop, margin, width, out):
-    """Do for the rows' hinge loss as ``cross_entropy_curvatures`` does."""
-    hinge_curvature(logits, labels, start, stop - start, margin, width)
+def hinge_pairs(labels, parameters, weight, start, stop, logits, out):
+    """Second derivatives by pairs of logits."""
+    hinge_curvature(labels, parameters, start, stop, logits)
     for i in range(stop - start):
         label = labels[start + i]
         pair = 0
         for k in range(logits.shape[1]):
             for other in range(k):
-                own = logits[i, other] if k == label else logits[i, k] if other == label else 0.0
-                out[pair, i] = -weight[start + i] * own
+                shared = logits[i, other] if k == label else logits[i, k] if other == label else 0.0
+                out[pair, i] = -weight[start + i] * shared
                 pair += 1
             out[pair, i] = weight[start + i] * logits[i, k]
             pair += 1
+
+
+_BLOCK_KERNELS = BlockKernels(hinge_labels, None, hinge_hessian_product, hinge_curvature, hinge_pairs)
+HINGE = LossKernels(one_logit=_BLOCK_KERNELS, logits=_BLOCK_KERNELS)
