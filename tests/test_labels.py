@@ -1,9 +1,12 @@
 """sksoftmax.data.labels: labels of every type are found as np.unique finds them, and looked up as Python compares them."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.multiclass import check_classification_targets
 
 from sksoftmax.data.labels import MAX_EXTRA_RANGE, check_classes, check_labels, encode_labels, label_vector
 
@@ -120,9 +123,15 @@ def test_a_column_is_a_vector_and_estimators_warn_of_it():
         assert label_vector(column, name="z", warn_column=True).tolist() == [1, 2]
 
 
-def test_many_different_labels_may_be_a_regression():
-    with pytest.warns(UserWarning, match="greater than 50% of the number of samples"):
-        check_labels(np.arange(30))
+@pytest.mark.parametrize("y", [np.arange(30), np.arange(30) % 3, np.arange(30).astype(str)], ids=["many", "few", "texts"])
+def test_scikit_learn_warns_where_labels_look_like_a_regression(y):
+    given = []
+    for check in (check_labels, check_classification_targets):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            check(y)
+        given.append([str(warning.message) for warning in caught])
+    assert given[0] == given[1]
 
 
 def test_the_number_of_labels_and_the_parameter_to_pass():

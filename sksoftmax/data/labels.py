@@ -19,6 +19,9 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .arrays import MAX_SHOWN, show
 
+AS_IT_IS: dict = {"dtype": None, "ensure_2d": False, "allow_nd": True, "ensure_all_finite": False, "ensure_min_samples": 0}
+"""What keeps scikit-learn's ``check_array`` to conversions, of pandas' nullable columns for one."""
+
 # Integer labels are counted instead of sorted if their range exceeds the number of rows by at most this.
 MAX_EXTRA_RANGE = 1 << 16
 
@@ -45,16 +48,7 @@ def label_vector(y: Any, n_rows: int | None = None, *, name: str = "y", rows: st
     """
     if y is None:
         raise ValueError(f"This call requires {name} to be passed, but the target {name} is None.")
-    vector = check_array(
-        y,
-        ensure_2d=False,
-        allow_nd=True,
-        dtype=None,
-        ensure_all_finite=False,
-        ensure_min_samples=0,
-        ensure_min_features=0,
-        input_name=name,
-    )
+    vector = check_array(y, **AS_IT_IS, input_name=name)
     if vector.ndim == 2 and vector.shape[1] == 1:
         if warn_column:
             warnings.warn(
@@ -269,7 +263,7 @@ def _offsets(y: NDArray) -> tuple[NDArray[np.int64] | None, int, int]:
         return y.astype(np.int64) - lowest, lowest, size
     if y.dtype.kind == "f":  # exact: two integers, whose difference is below 2^53
         return np.subtract(y, least, dtype=np.float64).astype(np.int64), lowest, size
-    if y.dtype.kind == "i" and lowest == 0:
+    if lowest == 0 and y.dtype.kind == "i":
         return y, lowest, size
     # Modulo 2^64, so that differences are correct for every integer dtype, uint64 above 2^63 included.
     return np.subtract(y, least, dtype=np.int64, casting="unsafe"), lowest, size
