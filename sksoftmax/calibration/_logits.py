@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.arrays import two_columns
+from ..data.labels import encode_labels
 from ..functional import log_softmax
 
 RESPONSE_METHODS: tuple[str, ...] = ("decision_function", "predict_log_proba", "predict_proba")
@@ -98,9 +99,8 @@ def align(columns: NDArray, classes: NDArray, all_classes: NDArray) -> NDArray:
     if np.array_equal(classes, all_classes):
         return columns
     columns = two_columns(columns) if columns.ndim == 1 else columns
-    place = {name: k for k, name in enumerate(all_classes.tolist())}
     aligned = np.full((len(columns), len(all_classes)), -np.inf, dtype=columns.dtype)
-    aligned[:, [place[name] for name in classes.tolist()]] = columns
+    aligned[:, encode_labels(classes, all_classes, name="classes_")[1]] = columns
     return aligned
 
 
