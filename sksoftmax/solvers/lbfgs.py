@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from ..objectives._contracts import Differentiable
 from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vector
@@ -46,69 +46,107 @@ class LBFGS(Solver[Differentiable]):
     benefits_from_rotation: ClassVar[bool] = False
 
     def minimise(self, objective: Differentiable, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
-        tol, max_iter, n_before = stop.gradient_tol, stop.max_iter, len(history.iterations)
-        test = OptimalityTest(objective, tol)
-        # Popped when SciPy asks for it: a vector of many features times classes is not kept.
-        first = [objective.value_and_gradient(start)]
-        if objective.gradient_norm(first[0][1]) <= tol and test.holds(start, *first[0]):
-            message = "lbfgs converged after 0 iterations"
-            return history.solution(start.copy(), *first[0], status=Status.CONVERGED, message=message)
-        # SciPy tells its callback no gradient; the last point evaluated is the one it accepted.
-        latest: list[Vector] = []
-        converged, check_at = False, 0
-
-        def evaluate(params: Vector) -> tuple[float, Vector]:
-            value, gradient = first.pop() if first else objective.value_and_gradient(params)
-            latest[:] = [gradient]
-            return value, gradient
-
-        def report(intermediate_result) -> None:  # type: ignore[no-untyped-def]  # SciPy looks for this very name
-            nonlocal converged, check_at
-            params, value, gradient = np.array(intermediate_result.x), float(intermediate_result.fun), latest[0]
-            stopped = history.record(params, value, gradient)
-            n_iter = len(history.iterations) - n_before
-            if objective.gradient_norm(gradient) <= tol and (n_iter >= min(check_at, max_iter) or stopped):
-                # What is asked costs several passes: the more iterations were made, the more rarely.
-                converged, check_at = test.holds(params, value, gradient), n_iter + max(1, n_iter // 8)
-            if stopped or converged:
-                raise StopIteration
-
+        run = Run(objective, start, stop, history)
+        if run.starts_at_the_optimum:
+            return run.solution_at(start.copy())
         result = minimize(
-            evaluate,
+            run.evaluate,
             start,
             method="L-BFGS-B",
             jac=True,
-            callback=report,
+            callback=run.report,
             options={
-                "maxiter": max_iter,
+                "maxiter": stop.max_iter,
                 "maxfun": np.iinfo(np.int32).max,
                 "maxcor": self.memory,
                 "maxls": 50,
-                "gtol": 0.0,  # the callback says when to stop
+                "gtol": 0.0,  # run.report says when to stop
                 "ftol": np.finfo(np.float64).eps,
             },
         )
-        # SciPy takes one step even of none allowed; it is reported, not counted, as in LogisticRegression.
-        n_iter = min(len(history.iterations) - n_before, max_iter)
-        value, small = float(result.fun), objective.gradient_norm(result.jac) <= tol
-        stalled = result.status != 1 and not history.stopped and not converged
-        if stalled:
-            # No lower point was found. It is the optimum if there can be none: if the decrease that the approximate inverse
-            # Hessian promises is within the rounding error of the objective.
-            promised = 0.5 * float(result.jac @ result.hess_inv.matvec(result.jac))
-            converged = test.holds(result.x, value, result.jac) or (small and promised <= objective.value_noise(value))
-        outcome = "converged" if converged else "failed to converge"
-        reason = " (it found no lower point at this precision)" if stalled else ""
-        if small:
-            reason = f" (the gradient is small, but the objective may be {test.left:.1g} nats above its minimum)"
-        reason = "" if converged else reason
-        message = f"lbfgs {outcome} after {n_iter} iterations{reason}"
-        status = Status.CONVERGED if converged else Status.LINE_SEARCH_FAILED if stalled else Status.MAX_ITER
-        solution = history.solution(result.x, value, result.jac, status=status, message=message)
-        return replace(solution, n_iter=n_before + n_iter)
+        return run.solution(result)
 
     def _advise(self, solution: Solution, stop: StoppingRule) -> str:
         return advise_lbfgs(solution, stop)
+
+
+class Run:
+    """One run of SciPy's solver: what it asks for, what it is told, and what its end means.
+
+    Parameters
+    ----------
+    objective : Differentiable
+    start : ndarray of shape (n_params,), float64
+    stop : StoppingRule
+    history : History
+        May hold iterations of a solver that this one takes over from.
+    """
+
+    # SciPy's own rules are off: its gradient is not in the coordinates of X's columns, and a relative change of the objective,
+    # as of two iterations that happen to be short, is no sign of the optimum. It ends where no decrease by a rounding error is
+    # found.
+
+    def __init__(self, objective: Differentiable, start: Vector, stop: StoppingRule, history: History) -> None:
+        self._objective, self._stop, self._history = objective, stop, history
+        self._n_before, self._check_at = len(history.iterations), 0
+        self._test, self._converged = OptimalityTest(objective, stop.gradient_tol), False
+        # Popped when SciPy asks for it: a vector of many features times classes is not kept.
+        self._at_start = [objective.value_and_gradient(start)]
+        self.starts_at_the_optimum = self._is_small(self._at_start[0][1]) and self._test.holds(start, *self._at_start[0])
+
+    def _is_small(self, gradient: Vector) -> bool:
+        return self._objective.gradient_norm(gradient) <= self._stop.gradient_tol
+
+    def evaluate(self, params: Vector) -> tuple[float, Vector]:
+        """Return value and gradient at params."""
+        value, gradient = self._at_start.pop() if self._at_start else self._objective.value_and_gradient(params)
+        # SciPy tells its callback no gradient; the last point evaluated is the one that it accepts.
+        self._latest_gradient = gradient
+        return value, gradient
+
+    def report(self, intermediate_result) -> None:  # type: ignore[no-untyped-def]  # SciPy looks for this very name
+        """Record an iteration; raise StopIteration to end."""
+        params, value = np.array(intermediate_result.x), float(intermediate_result.fun)
+        gradient = self._latest_gradient
+        stopped = self._history.record(params, value, gradient)
+        n_iter = self._n_iter
+        if self._is_small(gradient) and (n_iter >= min(self._check_at, self._stop.max_iter) or stopped):
+            # The test costs several passes: the more iterations were made, the more rarely it is asked.
+            self._converged, self._check_at = self._test.holds(params, value, gradient), n_iter + max(1, n_iter // 8)
+        if stopped or self._converged:
+            raise StopIteration
+
+    @property
+    def _n_iter(self) -> int:
+        return len(self._history.iterations) - self._n_before
+
+    def solution_at(self, start: Vector) -> Solution:
+        """Return the start as the solution."""
+        message = "lbfgs converged after 0 iterations"
+        return self._history.solution(start, *self._at_start[0], status=Status.CONVERGED, message=message)
+
+    def solution(self, result: OptimizeResult) -> Solution:
+        """Return the solution that SciPy's result is."""
+        # SciPy takes one step even of none allowed; it is reported, not counted, as in LogisticRegression.
+        n_iter = min(self._n_iter, self._stop.max_iter)
+        value, is_small = float(result.fun), self._is_small(result.jac)
+        stalled = result.status != 1 and not self._history.stopped and not self._converged
+        if stalled:
+            # No lower point was found. It is the optimum if there can be none: if the decrease that the approximate inverse
+            # Hessian predicts is within the rounding error of the objective.
+            predicted_decrease = 0.5 * float(result.jac @ result.hess_inv.matvec(result.jac))
+            is_noise = predicted_decrease <= self._objective.value_noise(value)
+            self._converged = self._test.holds(result.x, value, result.jac) or (is_small and is_noise)
+        status, reason = Status.LINE_SEARCH_FAILED if stalled else Status.MAX_ITER, ""
+        if self._converged:
+            status = Status.CONVERGED
+        elif is_small:
+            reason = f" (the gradient is small, but the objective may be {self._test.left:.1g} nats above its minimum)"
+        elif stalled:
+            reason = " (it found no lower point at this precision)"
+        message = f"lbfgs {'converged' if self._converged else 'failed to converge'} after {n_iter} iterations{reason}"
+        solution = self._history.solution(result.x, value, result.jac, status=status, message=message)
+        return replace(solution, n_iter=self._n_before + n_iter)
 
 
 def advise_lbfgs(solution: Solution, stop: StoppingRule) -> str:
