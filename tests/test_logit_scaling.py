@@ -10,7 +10,7 @@ from sksoftmax.losses import Targets
 from sksoftmax.objectives.linear import LinearObjective
 from sksoftmax.objectives.logit_scaling import LogitScalingObjective
 from sksoftmax.penalties import PriorL2
-from sksoftmax.solvers import BATCH_SOLVERS, SOLVERS, StoppingRule
+from sksoftmax.solvers import BATCH_SOLVERS, SOLVERS, BlockLBFGS, NewtonCholesky, StoppingRule
 
 
 def make(n_classes, *, shared, soft=False, n_rows=80, dtype=np.float64, **threads):
@@ -67,6 +67,9 @@ def test_it_is_the_dense_objective_restricted(n_classes, soft, shared):
     np.testing.assert_allclose(blocks[:, -1, -1], own[-n_classes:], atol=1e-14)
     if not shared:
         np.testing.assert_allclose(blocks[:, 0, 1], hessian[range(n_classes), range(n_classes, 2 * n_classes)], atol=1e-14)
+    basis = np.random.default_rng(1).normal(size=(blocks.shape[1], 3))
+    curvature = [[v @ block @ v for v in basis.T] for block in blocks]
+    np.testing.assert_allclose(diagonal.class_diagonals(params, basis), curvature, atol=1e-13)
     rows = diagonal.gather_blocks(direction)
     changed = np.zeros_like(direction)
     diagonal.scatter_blocks(changed, rows)
@@ -79,6 +82,15 @@ def test_every_solver_finds_the_same_optimum(name, shared):
     _, _, diagonal, params = make(6, shared=shared)
     solution = SOLVERS[name]().solve(diagonal, params, stop=StoppingRule(1e-9, 300))
     best = SOLVERS["newton-cholesky"]().solve(diagonal, params, stop=StoppingRule(1e-9, 300))
+    assert solution.converged
+    np.testing.assert_allclose(solution.value, best.value, atol=1e-12)
+
+
+@pytest.mark.parametrize("max_bytes", [0, 100, 2**29])
+def test_preconditioners_of_any_size_lead_to_the_optimum(max_bytes):
+    _, _, diagonal, params = make(6, shared=False)
+    solution = BlockLBFGS(max_bytes=max_bytes).solve(diagonal, params, stop=StoppingRule(1e-9, 300))
+    best = NewtonCholesky().solve(diagonal, params, stop=StoppingRule(1e-9, 300))
     assert solution.converged
     np.testing.assert_allclose(solution.value, best.value, atol=1e-12)
 

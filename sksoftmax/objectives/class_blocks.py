@@ -42,7 +42,7 @@ ALIKE = 0.9
 MAX_STRIDE, SAMPLED_WIDTH, SAMPLED_ROWS, RUN = 4, 128, 16, 64
 
 
-class Step(NamedTuple):
+class CurvatureChunk(NamedTuple):
     """Some rows: their block columns with the ones of the intercept, curvature by each logit, and weights."""
 
     design: NDArray
@@ -95,7 +95,7 @@ class ClassBlocks:
         for step in map_in_order(self._threads, 1, partial(self._step, coef, intercept, stride), segments):
             curvature = step.curvature.mean(axis=1, keepdims=True) if shared else step.curvature
 
-            def add(k: int, step: Step = step, curvature: NDArray = curvature) -> None:
+            def add(k: int, step: CurvatureChunk = step, curvature: NDArray = curvature) -> None:
                 own = curvature[:, k].astype(np.float64)
                 # Where all are alike, as at zero coefficients, the Gram matrix says it all.
                 alike = own.min() >= ALIKE * own.max()
@@ -177,7 +177,7 @@ class ClassBlocks:
         total[missed, missed] = diagonal[missed]
         return total, missed
 
-    def _step(self, coef: NDArray, intercept: NDArray, stride: int, segment: Segment) -> Step:
+    def _step(self, coef: NDArray, intercept: NDArray, stride: int, segment: Segment) -> CurvatureChunk:
         weight = self._weight(segment, stride)
         logits = np.empty((len(weight), len(intercept)), dtype=self._rows.dtype)
         model = self._loss.model_arguments(self._data.targets)
@@ -187,7 +187,7 @@ class ClassBlocks:
             model.fill_curvature(start, stop, logits[filled:])
             filled += stop - start
         # Column by column: the classes are taken one at a time.
-        return Step(self._design(segment, stride), np.asfortranarray(logits), weight)
+        return CurvatureChunk(self._design(segment, stride), np.asfortranarray(logits), weight)
 
     def _design(self, segment: Segment, stride: int) -> NDArray:
         parts = [design_matrix(self._column_rows, start, stop, self._fit_intercept) for start, stop in runs(segment, stride)]

@@ -71,15 +71,11 @@ class HasClassBlocks(HasHessianDiagonal, Protocol):
 class BlockPreconditioner:
     r"""The inverse of the Hessian's class blocks at a point, projected: Q H⁻¹ Q.
 
-    Q subtracts the mean over the classes: a softmax does not feel a vector added to every class's coefficients, and without Q
-    steps would drift along such vectors, where only the penalty pulls back. Columns of sparse rows other than the
-    block columns enter by the diagonal of the Hessian.
+    Q subtracts the mean over the classes. Columns of sparse rows other than the block columns enter by the diagonal of the
+    Hessian.
 
-    * Blocks of all classes where they fit in max_bytes and the rows are many enough to be worth it. At zero coefficients one
-      serves all: the classes are alike.
-    * Else each class's curvature along the eigenvectors of the classes' mean block, (n_logits, m) numbers: the blocks are then
-      taken to differ in their spectra alone. The penalty is part of that block: the eigenvectors of the Gram matrix would not
-      do where it outweighs the data along some columns and not along others.
+    * Blocks of all classes where they fit in max_bytes and the rows are many enough. At zero coefficients all are the same one.
+    * Else each class's curvature along the eigenvectors of the classes' mean block, (n_logits, m) numbers.
     * The diagonal where not even two matrices fit, or where the rows are fewer than the columns.
 
     Parameters
@@ -97,6 +93,17 @@ class BlockPreconditioner:
         Whether making it anew costs many passes over X.
     """
 
+    # The Hessian of a softmax has K × K blocks Xᵀ diag(w p_k (δ_kl - p_l)) X. Those off the diagonal, which couple the classes,
+    # are left out: L-BFGS learns them in some tens of steps, where it would need hundreds for the scale and the correlation of
+    # the columns, which the blocks hold. The blocks alone have curvature along a shift of all classes by the same vector, where
+    # the loss has none: without Q steps would drift along such shifts, where only the penalty pulls back. The whole Hessian,
+    # or Böhning's bound of it (1992), which one matrix serves, were not taken: K times the order, or loose where classes are
+    # decided.
+    #
+    # In a common basis V the blocks are taken to differ in their spectra alone: H_k⁻¹ ≈ V diag(1 / d_k) Vᵀ, with d_k the
+    # curvature along V's columns. The penalty is part of the block that V is of: eigenvectors of the Gram matrix would not do
+    # where the penalty outweighs the data along some columns and not along others.
+
     def __init__(self, objective: HasClassBlocks, params: Vector, *, max_bytes: int, n_made: int = 0) -> None:
         self._objective = objective
         matrix = 8 * objective.block_size**2
@@ -105,10 +112,10 @@ class BlockPreconditioner:
         self._diagonal: Vector | None = None
         # With fewer rows than columns matrices cost more than many passes; with more coefficients than several times the
         # rows, the blocks of all classes do.
-        long = objective.n_rows + 1 >= objective.block_size
+        tall = objective.n_rows + 1 >= objective.block_size
         worth_it = objective.n_params <= 4 * objective.n_rows or matrix * objective.n_logits <= SMALL_BYTES
-        all_fit = long and worth_it and matrix * objective.n_logits <= max_bytes
-        basis_fits = long and 2 * matrix <= max_bytes
+        all_fit = tall and worth_it and matrix * objective.n_logits <= max_bytes
+        basis_fits = tall and 2 * matrix <= max_bytes
         self.is_costly = all_fit and objective.covers_all_columns and objective.block_size >= 128
         if all_fit:
             stride = max(objective.stride >> max(n_made - 1, 0), 1)
@@ -124,8 +131,8 @@ class BlockPreconditioner:
         """Return the preconditioned vector, a new array."""
         if self._diagonal is None:
             product = np.empty_like(vector)
-            rows = self._solve(self._centred(self._objective.gather_blocks(vector)))
-            self._objective.scatter_blocks(product, self._centred(rows))
+            rows = self._solve(self._without_shift(self._objective.gather_blocks(vector)))
+            self._objective.scatter_blocks(product, self._without_shift(rows))
             return product
         vector = vector.copy()
         self._objective.project_out_shift(vector)
@@ -136,7 +143,7 @@ class BlockPreconditioner:
         self._objective.project_out_shift(vector)
         return vector
 
-    def _centred(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _without_shift(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return rows - np.add.reduce(rows) / len(rows) if self._objective.shift_invariant else rows
 
     def _solve(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
