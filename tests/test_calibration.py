@@ -324,7 +324,7 @@ def bad_fits(logits, y):
     yield (with_number(-np.inf, 9, y[9]), y), r"finite for the true class, got -inf in row 9"
     yield (with_number(-np.inf, 9, y[9]), np.full(logits.shape, 1 / n_classes)), r"got -inf in row 9"
     yield (logits, np.zeros_like(y)), rf"y holds 1 different labels, \[0\], but there are {n_classes} classes; pass classes="
-    yield (logits, y[:-1]), "inconsistent numbers of rows: 120 and 119"
+    yield (logits, y[:-1]), "inconsistent numbers of samples: 120 in logits, 119 in y"
     yield (logits, y, np.ones(3)), "sample_weight"
     yield (logits, y, -np.ones(len(y))), "sample_weight must be finite and non-negative, got -1.0 in row 0"
     yield (logits, y, np.zeros(len(y))), "zero"

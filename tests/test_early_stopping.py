@@ -292,7 +292,7 @@ def test_split_rows_are_disjoint_sorted_and_in_proportion():
         ({"y_val": np.full(100, 7)}, r"y_val holds labels that are not among the classes \[.*\]: 7 in row 0\."),
         ({"y_val": np.full(100, "0")}, r"y_val holds labels that are not among the classes .*: '0' in row 0"),
         ({"y_val": np.full(100, np.nan)}, "y_val contains NaN"),
-        ({"y_val": np.zeros(99)}, "X_val and y_val have inconsistent numbers of rows: 100 and 99"),
+        ({"y_val": np.zeros(99)}, "inconsistent numbers of samples: 100 in X_val, 99 in y_val"),
         ({"y_val": np.full((100, 3), 1 / 3)}, "y_val must have a column for each of the classes"),
         ({"y_val": np.full((100, 4), 0.3)}, r"^y_val must hold class probabilities, .*; row 0 sums to 1\.2"),
         ({"X_val": np.zeros((100, 19))}, "X_val must have the 20 features of X; got 19"),

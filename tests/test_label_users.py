@@ -189,9 +189,9 @@ def test_all_say_the_same_of_lengths_and_columns():
         ("y_val", "X_val", lambda y: TAKERS["validation set"][0](y, [0, 1, 2])),
         ("y", "X", lambda y: TAKERS["partial_fit"][0](y, [0, 1, 2])),
     ):
-        with pytest.raises(ValueError, match=f"^{rows} and {name} have inconsistent numbers of rows: {N} and 5.$"):
+        with pytest.raises(ValueError, match=f"inconsistent numbers of samples: {N} in {rows}, 5 in {name}.$"):
             call(short)
-        with pytest.raises(ValueError, match=f"^{rows} and {name} have inconsistent numbers of rows: {N} and 5.$"):
+        with pytest.raises(ValueError, match=f"inconsistent numbers of samples: {N} in {rows}, 5 in {name}.$"):
             call(PROBA[:5])
         if call is not fit:
             with pytest.raises(ValueError, match=f"^{name} must have a column for each of the .* got 4 columns"):

@@ -103,7 +103,7 @@ def test_only_some_unknown_labels_are_listed():
         (np.array([0.0, 1.5]), r"^Unknown label type: continuous\. z must hold .*; got the fraction 1\.5 in row 1\.$"),
         (np.array([1, 2j]), "Complex data not supported"),
         (np.zeros((2, 2, 2)), "z should be a 1d array, got an array of shape"),
-        ([1, 2, 3], "^W and z have inconsistent numbers of rows: 2 and 3.$"),
+        ([1, 2, 3], "^Found input variables with inconsistent numbers of samples: 2 in W, 3 in z.$"),
         (None, "requires z to be passed, but the target z is None"),
         (np.array([4, 4]), "^z must hold at least two classes, got only one class: 4.$"),
         (np.array([1, 0], dtype=object), "Unknown label type: unknown"),

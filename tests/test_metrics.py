@@ -406,7 +406,7 @@ def test_a_decision_for_a_class_that_does_not_occur_is_a_miss():
     ("y_true", "y_pred", "options", "message"),
     [
         ([0, 1, 1], [0.2, 0.9, 0.7], {}, "labels in one dimension, or rows of class probabilities"),
-        ([0, 1, 1], [0, 1], {}, "y_pred and y_true have inconsistent numbers of rows: 2 and 3"),
+        ([0, 1, 1], [0, 1], {}, "inconsistent numbers of samples: 2 in y_pred, 3 in y_true"),
         ([0, 1, 1], [0, 1, 5], {"labels": [0, 1]}, "y_pred holds .*5.* in row 2"),
         (
             [[0.5, 0.5]],

@@ -121,7 +121,7 @@ def changed(row, column, value):
         (["a", "b", "c", "x"], PROBA, {"labels": list("abc")}, r"not among the classes \['a', 'b', 'c'\]: 'x' in row 3"),
         ([0, 1, 2, 0], PROBA, {"labels": [0, 1]}, "labels must name the 3 columns"),
         ([0, 1, 2, 0], PROBA, {"labels": [0, 1, 1]}, "labels must differ"),
-        ([0, 1, 2], PROBA, {}, "y_proba and y_true have inconsistent numbers of rows: 4 and 3"),
+        ([0, 1, 2], PROBA, {}, "inconsistent numbers of samples: 4 in y_proba, 3 in y_true"),
         ([0.0, np.nan, 2.0, 0.0], PROBA, {}, "NaN in row 1"),
         ([1.0, 0.5, 1.5, 2.5], PROBA, {}, "y_true must hold labels .* got the fraction 0.5 in row 1"),
         (np.array(["a", 1, "c", None], dtype=object), PROBA, {}, "labels of one kind"),

@@ -156,6 +156,11 @@ def two_columns(column: NDArray, name: str = "logits", *, proba: bool = False) -
     return np.column_stack([1 - column, column])
 
 
+def inconsistent_lengths(n_rows: int, n_given: int, *, name: str, rows: str) -> ValueError:
+    """Return the error of targets that are not as many as their rows, in scikit-learn's words."""
+    return ValueError(f"Found input variables with inconsistent numbers of samples: {n_rows} in {rows}, {n_given} in {name}.")
+
+
 def show(values: Any) -> str:
     """Return the first values as text, for messages."""
     flat = np.ravel(values).tolist()

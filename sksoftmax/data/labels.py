@@ -17,7 +17,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
-from .arrays import MAX_SHOWN, show
+from .arrays import MAX_SHOWN, inconsistent_lengths, show
 
 AS_IT_IS: dict = {"dtype": None, "ensure_2d": False, "allow_nd": True, "ensure_all_finite": False, "ensure_min_samples": 0}
 """What keeps scikit-learn's ``check_array`` to conversions, of pandas' nullable columns for one."""
@@ -60,8 +60,8 @@ def label_vector(y: Any, n_rows: int | None = None, *, name: str = "y", rows: st
         vector = vector.ravel()
     if vector.ndim != 1:
         raise ValueError(f"{name} should be a 1d array, got an array of shape {vector.shape} instead.")
-    if n_rows not in (None, len(vector)):
-        raise ValueError(f"{rows} and {name} have inconsistent numbers of rows: {n_rows} and {len(vector)}.")
+    if n_rows is not None and n_rows != len(vector):
+        raise inconsistent_lengths(n_rows, len(vector), name=name, rows=rows)
     if vector.dtype.kind == "f" and not np.isfinite(vector).all():
         row = int(np.flatnonzero(~np.isfinite(vector))[0])
         fault = "NaN" if np.isnan(vector[row]) else f"infinity or a value too large for dtype({str(vector.dtype)!r})"

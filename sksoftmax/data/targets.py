@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.utils.class_weight import compute_class_weight
 
 from ..losses import Targets
-from .arrays import check_proba, show
+from .arrays import check_proba, inconsistent_lengths, show
 from .weights import scale_weight
 
 ClassWeight = dict | str | None
@@ -65,7 +65,7 @@ def check_proba_targets(
         )
     proba = check_proba(y, name, hint=" Pass class labels as a one-dimensional array.")
     if len(proba) != n_rows:
-        raise ValueError(f"{rows} and {name} have inconsistent numbers of rows: {n_rows} and {len(proba)}.")
+        raise inconsistent_lengths(n_rows, len(proba), name=name, rows=rows)
     own = column_names(y)
     if classes is None:
         if n_classes not in (None, len(own)):
