@@ -60,7 +60,7 @@ from tiny.kernels.functions import increase, negate
 from tiny.kernels.passes import INCREASE, twice
 for function in increase, negate:
     values = np.arange(3.0)
-    total = twice(INCREASE.address(function, values=values.dtype), values)
+    total = twice(INCREASE.address(function, values.dtype), values)
     print(*values, total, end=" ")
 stats = [len(getattr(f, "overloads", [])) for f in (twice, increase, negate)]
 hits = [sum(f.stats.cache_hits.values()) if hasattr(f, "stats") else -1 for f in (twice, increase, negate)]
@@ -74,7 +74,8 @@ def tiny(tmp_path):
     """Return the folder of a package of a pass and two kernels that it calls by address, with this package's machinery."""
     kernels = tmp_path / "lib" / "tiny" / "kernels"
     kernels.mkdir(parents=True)
-    (kernels.parent / "__init__.py").write_text('__version__ = "1.0"\n')
+    (kernels.parent / "__init__.py").touch()
+    (kernels.parent / "_version.py").write_text('__version__ = "1.0"\n')
     (kernels / "__init__.py").touch()
     for module in _compile, _pointers:
         shutil.copy(module.__file__, kernels)
@@ -143,7 +144,7 @@ def test_arguments_of_another_type_are_not_passed(dtype, shape, layout):
     def caller(function, given, values):
         return call(function, (given, values))
 
-    address = signature.address(total, values=np.float64)
+    address = signature.address(total, np.float64)
     values = np.ones(3)
     assert caller(address, values, values) == 2
     given = np.ones(shape, dtype)

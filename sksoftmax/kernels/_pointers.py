@@ -8,6 +8,8 @@ first-class function types, since looking at such an argument costs 12 µs at ev
 would compile a kernel once more beside the one that Python calls, and serves where numba lacks the names that this takes.
 """
 
+from functools import cache
+
 import numba
 import numpy as np
 from llvmlite import ir
@@ -46,6 +48,10 @@ class Signature:
 
     Attributes
     ----------
+    address : function
+        ``address(kernel, *dtypes)`` returns the address of the machine code of what ``kernel`` returned, which is compiled or
+        loaded on the first call, and the function itself where nothing is compiled. The dtypes are those of the names in
+        ``arguments``, in the order of their first occurrence.
     call : function
         ``call(address, arguments)`` for use in kernels: calls what lies at address with a tuple of arguments. The dtypes of
         arguments have to be those that the address was made for; the types of everything else are checked.
@@ -56,30 +62,19 @@ class Signature:
         self._arguments = tuple(
             (dtype if isinstance(dtype, str) else numba.from_dtype(np.dtype(dtype)), n_dims) for dtype, n_dims in arguments
         )
-        self._addresses = {}
+        self._names = list(dict.fromkeys(dtype for dtype, _ in self._arguments if isinstance(dtype, str)))
+        self._callbacks = []
+        self.address = cache(self._address)
         self.call = _call_python if config.DISABLE_JIT else self._intrinsic()
 
-    def address(self, kernel, **dtypes):
-        """Return the address of a kernel's machine code, compiled or loaded now if it has not been; itself where none is.
-
-        Parameters
-        ----------
-        kernel : what ``kernel`` returned
-        **dtypes : dtype
-            Of each name in ``arguments``.
-        """
-        key = (kernel, *dtypes.items())
-        if key not in self._addresses:
-            self._addresses[key] = self._compile(kernel, dtypes)
-        return self._addresses[key]
-
-    def _compile(self, kernel, dtypes):
+    def _address(self, kernel, *dtypes):
         if not hasattr(kernel, "overloads"):  # as NUMBA_DISABLE_JIT=1 leaves it
             return kernel
-        argument_types = self._types({name: numba.from_dtype(np.dtype(dtype)) for name, dtype in dtypes.items()})
+        named = zip(self._names, dtypes, strict=True)
+        argument_types = self._types({name: numba.from_dtype(np.dtype(dtype)) for name, dtype in named})
         if USES_CFUNC:
             callback = numba.cfunc(self._result(*argument_types), **kernel.targetoptions)(kernel.py_func)
-            self._addresses[callback] = callback  # the code goes with it
+            self._callbacks.append(callback)  # the code goes with it
             return callback.address
         kernel.compile(argument_types)
         compiled = kernel.overloads[argument_types]

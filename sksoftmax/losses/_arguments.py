@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from ..kernels.losses import CURVATURE, HESSIAN_PRODUCT, VALUE_AND_GRADIENT, BlockKernels
 
@@ -35,19 +35,20 @@ class KernelArguments(NamedTuple):
     weight: NDArray[np.float64]
     parameters: NDArray[np.float64]
 
-    def value_and_gradient(self, dtype: DTypeLike) -> tuple[Any, NDArray, NDArray, NDArray, NDArray, NDArray]:
+    def value_and_gradient(self, dtype: np.dtype) -> tuple[Any, NDArray, NDArray, NDArray, NDArray, NDArray]:
         """Return what passes that sum value and gradient take: the kernel's address for logits of a dtype, and all else."""
-        address = VALUE_AND_GRADIENT.address(self._value_and_gradient, logits=dtype, proba=self.proba.dtype)
-        return (address, *self[1:])
+        _, labels, proba, class_weight, weight, parameters = self
+        address = VALUE_AND_GRADIENT.address(self._value_and_gradient, proba.dtype, dtype)
+        return address, labels, proba, class_weight, weight, parameters
 
-    def hessian_product(self, dtype: DTypeLike) -> tuple[Any, NDArray, NDArray, NDArray]:
+    def hessian_product(self, dtype: np.dtype) -> tuple[Any, NDArray, NDArray, NDArray]:
         """Return what passes that sum Hessian products take: the kernel's address, labels, parameters, weights."""
-        address = HESSIAN_PRODUCT.address(self.kernels.hessian_product, logits=dtype)
+        address = HESSIAN_PRODUCT.address(self.kernels.hessian_product, dtype)
         return address, self.labels, self.parameters, self.weight
 
-    def curvature(self, dtype: DTypeLike) -> tuple[Any, NDArray, NDArray, NDArray]:
+    def curvature(self, dtype: np.dtype) -> tuple[Any, NDArray, NDArray, NDArray]:
         """Return what passes that sum second derivatives by each logit take: as ``hessian_product``."""
-        return CURVATURE.address(self.kernels.curvature, logits=dtype), self.labels, self.parameters, self.weight
+        return CURVATURE.address(self.kernels.curvature, dtype), self.labels, self.parameters, self.weight
 
     def fill_value_and_gradient(self, start: int, stop: int, logits: NDArray) -> float:
         """Replace logits, of rows start:stop, by the weighted gradient by them; return the weighted loss."""
