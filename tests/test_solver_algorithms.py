@@ -7,11 +7,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sksoftmax.solvers import Status, StoppingRule
-from sksoftmax.solvers._base import History
 from sksoftmax.solvers._conjugate_gradients import conjugate_gradients
 from sksoftmax.solvers._lbfgs_memory import LBFGSMemory
 from sksoftmax.solvers._line_search import cubic_minimum
 from sksoftmax.solvers._quasi_newton import CONVERGED, Method, Step, Verdict, descend
+from sksoftmax.solvers._solution import History
 
 
 def positive_definite(rng, n_params):

@@ -8,7 +8,8 @@ should be fastest. ``STOCHASTIC_SOLVERS`` step after each minibatch, have learni
 from typing import Any
 
 from . import schedules
-from ._base import History, Iteration, Observer, Solution, Solver, Status, StoppingRule
+from ._base import Solver
+from ._solution import History, Iteration, Observer, Solution, Status, StoppingRule
 from ._stochastic import State, StochasticSolver
 from .block_lbfgs import BlockLBFGS
 from .lbfgs import LBFGS

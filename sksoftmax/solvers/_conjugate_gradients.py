@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._base import Vector
+from ..objectives._contracts import Vector
 
 # Curvature along a search direction, relative to that of the preconditioner, that is lost in rounding.
 FLAT = 3 * float(np.finfo(np.float64).eps)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack
 
-from ..objectives._contracts import Preconditioner
-from ._base import Vector
+from ..objectives._contracts import Preconditioner, Vector
 
 
 class LBFGSMemory:

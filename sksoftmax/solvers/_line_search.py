@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..objectives._contracts import Objective
-from ._base import Vector
+from ..objectives._contracts import Objective, Vector
 
 
 def observed_noise(objective: Objective, value: float, new_value: float, gradient: Vector, step: Vector) -> float:

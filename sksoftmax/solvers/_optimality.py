@@ -14,8 +14,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ..objectives._contracts import FiniteSum, HasDual, HasHessian, HasPreconditioner, Objective
-from ._base import Vector, without_shift
+from ..objectives._contracts import FiniteSum, HasDual, HasHessian, HasPreconditioner, Objective, Vector
+from ._base import without_shift
 from ._conjugate_gradients import conjugate_gradients, diagonal_scale
 from ._requirements import meets
 

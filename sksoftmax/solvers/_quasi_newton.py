@@ -11,9 +11,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from ..objectives._contracts import Objective
-from ._base import History, Solution, Status, StoppingRule, Vector, without_shift
+from ..objectives._contracts import Objective, Vector
+from ._base import without_shift
 from ._line_search import line_search, observed_noise
+from ._solution import History, Solution, Status, StoppingRule
 
 
 class Point(NamedTuple):

@@ -15,9 +15,10 @@ import numpy as np
 
 from ..data.epochs import MinibatchPlan
 from ..kernels import minibatch as kernels
-from ..objectives._contracts import FiniteSum
-from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vector
+from ..objectives._contracts import FiniteSum, Vector
+from ._base import COLUMNS, Solver
 from ._optimality import Distance, distance
+from ._solution import History, Solution, Status, StoppingRule
 from .schedules import SCHEDULES, Schedule
 
 # The t-th point is added to the mean by mean ← mean + ω (point - mean) with ω = (1 + a) / (t + a), polynomial-decay averaging

@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..objectives._contracts import HasPreconditioner
-from ._base import History, Solution, Solver, Status, StoppingRule, Vector, advise_newton
+from ..objectives._contracts import HasPreconditioner, Vector
+from ._base import Solver, advise_newton
 from ._lbfgs_memory import LBFGSMemory
 from ._optimality import BLOCK_LBFGS_SHARE
 from ._quasi_newton import CONVERGED, NO_LOWER_POINT, Method, Point, Step, Verdict, descend, what_is_left
+from ._solution import History, Solution, Status, StoppingRule
 
 KINK = " (at a kink of the loss, nothing tells what is left)"
 # Corrections kept at least, and beyond these most memory for them.

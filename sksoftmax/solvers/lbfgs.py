@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-from ..objectives._contracts import Differentiable
-from ._base import COLUMNS, History, Solution, Solver, Status, StoppingRule, Vector
+from ..objectives._contracts import Differentiable, Vector
+from ._base import COLUMNS, Solver
 from ._optimality import OptimalityTest
+from ._solution import History, Solution, Status, StoppingRule
 
 
 @dataclass

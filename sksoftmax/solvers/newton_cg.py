@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..objectives._contracts import HasHessian
-from ._base import History, Solution, Solver, Status, StoppingRule, Vector, advise_newton, without_shift
+from ..objectives._contracts import HasHessian, Vector
+from ._base import Solver, advise_newton, without_shift
 from ._conjugate_gradients import conjugate_gradients, diagonal_scale
 from ._optimality import NEWTON_SHARE, OptimalityTest
 from ._quasi_newton import CONVERGED, NO_LOWER_POINT, Method, Point, Step, Verdict, descend, what_is_left
+from ._solution import History, Solution, Status, StoppingRule
 
 # Relative residual of a Newton step whose predicted decrease is taken for what is left to the optimum: it is then known to the
 # square of that times the condition of the scaled Hessian, and products in float32 still get there.

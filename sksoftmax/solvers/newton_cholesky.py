@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 from scipy.linalg import lapack
 
-from ..objectives._contracts import HasHessian
-from ._base import History, Solution, Solver, Status, StoppingRule, Vector, advise_newton
+from ..objectives._contracts import HasHessian, Vector
+from ._base import Solver, advise_newton
 from ._optimality import NEWTON_SHARE, OptimalityTest
 from ._quasi_newton import CONVERGED, NO_LOWER_POINT, Method, Point, Step, Verdict, descend, what_is_left
+from ._solution import History, Solution, Status, StoppingRule
 from .lbfgs import LBFGS, advise_lbfgs
 
 FELL_BACK = "and fell back"

@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..data.epochs import SAGAMemory
-from ..objectives._contracts import FiniteSum
-from ._base import History, Solution, Solver, Status, StoppingRule, Vector
+from ..objectives._contracts import FiniteSum, Vector
+from ._base import Solver
 from ._optimality import distance
+from ._solution import History, Solution, Status, StoppingRule
 
 
 @dataclass
