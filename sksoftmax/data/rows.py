@@ -153,7 +153,7 @@ class Rows(ABC):
     def block(self, n_logits: int) -> NDArray:
         """Return a new scratch array for the logits of a block of rows."""
         row_bytes = self.dtype.itemsize * (self.row_size + 2 * n_logits + 1)
-        n_rows = min(int(np.clip(BLOCK_BYTES // row_bytes // 8 * 8, MIN_BLOCK_ROWS, MAX_BLOCK_ROWS)), self.n_rows)
+        n_rows = min(max(BLOCK_BYTES // row_bytes // 8 * 8, MIN_BLOCK_ROWS), MAX_BLOCK_ROWS, self.n_rows)
         return np.empty((n_rows, n_logits), dtype=self.dtype)
 
     def is_worth_threads(self, n_logits: int) -> bool:

@@ -35,6 +35,7 @@ class Layout:
         self.n_coef = n_logits * n_features
         self.n_params = self.n_coef + fit_intercept * n_logits
         self._shape = (n_logits, n_features) if class_major else (n_features, n_logits)
+        self._made_positions: NDArray[np.intp] | None = None  # when first asked for: each Newton step asks twice
 
     def join(self, coef: NDArray, intercept: NDArray) -> Vector:
         """Return the flat vector of coef (n_logits, n_features) and intercept (n_logits,), float64."""
@@ -68,8 +69,11 @@ class Layout:
 
     def positions(self) -> NDArray[np.intp]:
         """Return where each logit's parameters sit in the vector, (n_logits, n_features), and those of the intercept last."""
-        coef, intercept = self.by_logit(np.arange(self.n_params))
-        return np.column_stack([coef, intercept]) if self.fit_intercept else np.ascontiguousarray(coef)
+        if self._made_positions is None:
+            coef, intercept = self.by_logit(np.arange(self.n_params))
+            positions = np.column_stack([coef, intercept]) if self.fit_intercept else np.ascontiguousarray(coef)
+            self._made_positions = positions
+        return self._made_positions
 
     def from_other(self, vector: Vector) -> Vector:
         """Return a copy, in this order, of a vector in that of rows of the other kind, dense or sparse."""

@@ -64,7 +64,7 @@ def add_hessian(
 
 def step_rows(n_pairs: int) -> int:
     """Return the rows whose second derivatives by so many pairs of logits are held at a time."""
-    return int(np.clip(BLOCKS_NUMBERS // n_pairs, 64, HESSIAN_ROWS))
+    return min(max(BLOCKS_NUMBERS // n_pairs, 64), HESSIAN_ROWS)
 
 
 def design_matrix(rows: Rows, start: int, stop: int, fit_intercept: bool) -> NDArray:

@@ -6,7 +6,7 @@ What lives here: whether an objective meets a contract, and the error where it d
 
 from __future__ import annotations
 
-from inspect import getattr_static
+from functools import cache
 from typing import Protocol, TypeGuard, TypeVar
 
 from ..objectives._contracts import Differentiable, FiniteSum, HasDual, HasHessian, HasPreconditioner, HasProx
@@ -38,21 +38,24 @@ def what_lacks(objective: object, contract: type) -> str | None:
     """Return the clause that says what an objective lacks of a contract, or None."""
     for part in contracts_of(contract):
         # Not by isinstance: that would compute properties, some of which pass over the rows.
-        missing = [name for name in members(part) if getattr_static(objective, name, None) is None]
+        own = vars(objective)
+        missing = [name for name in members(part) if name not in own and not hasattr(type(objective), name)]
         if missing:
             return f"{type(objective).__name__} has no {NOUNS.get(part, ', '.join(missing))}"
     reasons = (objective.lacks(part) for part in contracts_of(contract))  # type: ignore[attr-defined]  # it has all members
     return next((reason for reason in reasons if reason is not None), None)
 
 
-def contracts_of(contract: type) -> list[type]:
+@cache
+def contracts_of(contract: type) -> tuple[type, ...]:
     """Return the protocols that a contract extends, and itself at the end."""
-    return [part for part in reversed(contract.__mro__) if getattr(part, "_is_protocol", False) and part is not Protocol]
+    return tuple(part for part in reversed(contract.__mro__) if getattr(part, "_is_protocol", False) and part is not Protocol)
 
 
-def members(contract: type) -> list[str]:
+@cache
+def members(contract: type) -> tuple[str, ...]:
     """Return the names that a protocol itself asks for."""
-    return [name for name in vars(contract) if not name.startswith("_")]
+    return tuple(name for name in vars(contract) if not name.startswith("_"))
 
 
 def refuse_lacking(objective: object, requires: tuple[type, ...]) -> None:
