@@ -81,10 +81,14 @@ def choose_solver(
     >>> choose_solver(n_stored=60_000 * 784, n_rows=60_000, n_features=784, n_logits=10)
     BlockLBFGS(memory=20, max_bytes=536870912)
     """
+    # Both need a number of iterations that hardly depends on the problem: scaling the Hessian, or the blocks, takes the
+    # columns' units out. An iteration of Newton's costs the pairs of logits' weighted Gram matrices and a factor, p³ / 3. One
+    # of block L-BFGS costs two products with X, of two operations a stored number, for each logit; its blocks cost a weighted
+    # Gram matrix for each class that a row is undecided about, and a factor a class.
     width = n_features + 1
     n_params, n_pairs = n_logits * width, n_logits * (n_logits + 1) / 2
     newton = NEWTON_ITERATIONS * (NEWTON_OVERHEAD + n_rows * n_pairs * (width**2 + PAIR_COST) + n_params**3 / 3)
-    # A row is undecided about two classes or so.
+    # A row is undecided about two classes, most often.
     refresh = n_rows * width**2 * min(n_logits, 2) + n_logits * width**3
     block = BLOCK_ITERATIONS * (BLOCK_OVERHEAD + PASS_COST * 4 * n_stored * n_logits) + BLOCK_REFRESHES * refresh
     return (

@@ -169,6 +169,10 @@ class StochasticSolver(Solver[FiniteSum]):
         ValueError
             Steps so long that they ended at numbers that are not finite.
         """
+        # A minibatch of m of n rows estimates the gradient of the sum by n / m times its own: without bias where m is the same
+        # for all, and for the last and shorter one of an epoch too, as each is scaled by its own size. Rows come in a new
+        # permutation each epoch, which converges faster than drawing with replacement (Gürbüzbalaban, Ozdaglar & Parrilo 2021)
+        # and reads every row.
         order = objective.shuffled_rows()
         batch_size = min(self.batch_size, len(order))
         sizes = np.full(-(-len(order) // batch_size), float(batch_size))

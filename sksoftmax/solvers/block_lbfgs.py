@@ -82,6 +82,11 @@ class PreconditionedLBFGS(Method):
         As ``BlockLBFGS`` has them.
     """
 
+    # Where the objective is not convex the Hessian may have negative curvature, and a gradient may be small near a saddle
+    # point. The blocks are of a positive definite model whatever the loss, and corrections of no curvature are left out, so
+    # that the inverse Hessian stays positive definite and each step one of descent. No damped update (Powell 1978), which would
+    # take such corrections in part: where they come up, the blocks at the next refresh are the better information.
+
     label = "block-lbfgs"
 
     def __init__(self, objective: HasPreconditioner, tol: float, *, memory: int, max_bytes: int) -> None:
@@ -142,6 +147,7 @@ class PreconditionedLBFGS(Method):
         preconditioned = self._precondition(accepted.gradient)
         step, change = accepted.params - previous.params, accepted.gradient - previous.gradient
         curvature = float(step @ change)
+        # yᵀs ≤ ε yᵀy: curvature lost in the rounding of the gradients, or none.
         if curvature > np.finfo(np.float64).eps * (change @ change):
             self._memory.add(step, change, preconditioned - self._preconditioned)
         self._preconditioned = preconditioned

@@ -83,9 +83,10 @@ class Run:
         May hold iterations of a solver that this one takes over from.
     """
 
-    # SciPy's own rules are off: its gradient is not in the coordinates of X's columns, and a relative change of the objective,
-    # as of two iterations that happen to be short, is no sign of the optimum. It ends where no decrease by a rounding error is
-    # found.
+    # Of SciPy's two rules that of the gradient is off: a small one is tested here, with what else tells the optimum. That of
+    # the relative change of the objective is at the precision of float64: a short iteration is no sign of the optimum, and
+    # below that precision there is nothing left to find. Its line search is that of Moré & Thuente (1994), which asks for the
+    # condition of Wolfe and so may lengthen steps: without a model of the curvature the right length is not 1.
 
     def __init__(self, objective: Differentiable, start: Vector, stop: StoppingRule, history: History) -> None:
         self._objective, self._stop, self._history = objective, stop, history

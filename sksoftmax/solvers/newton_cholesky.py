@@ -55,7 +55,9 @@ class NewtonCholesky(Solver[HasHessian]):
             return descend(ExactNewton(objective, stop.gradient_tol), objective, start, stop=stop, history=history)
         except SingularHessianError as error:
             params = error.params
-        # The iteration that failed counts.
+        # L-BFGS needs no Hessian, and where it is singular a Newton step is any of many: without a penalty, along directions
+        # that no row tells apart. Adding a multiple of the identity would choose one of them by the units of the columns. The
+        # iteration that failed counts.
         left = replace(stop, max_iter=max(stop.max_iter - len(history.iterations) - 1, 0))
         return fall_back("met a singular Hessian", objective, params, left, history)
 

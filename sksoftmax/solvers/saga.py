@@ -61,6 +61,9 @@ class SAGA(Solver[FiniteSum]):
 
     def minimise(self, objective: FiniteSum, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
         tol, max_iter = stop.tol, stop.max_iter
+        # The update and what it was chosen from stand above the kernels (``kernels.saga``). Beside its look at the table's
+        # gradient, a fit ends as that of a batch solver, since the noise of steps vanishes: by the gradient, and the Newton
+        # step.
         rate = self._rate(objective)
         params = start.copy()
         memory = SAGAMemory(
