@@ -19,7 +19,6 @@ from sklearn.utils import check_random_state
 
 from ._estimator.availability import available_if, check_partial_fit
 from ._estimator.constraints import NameOrObject, SortedStrOptions
-from ._estimator.fitted import restore_on_error, set_fitted_attributes
 from ._estimator.prediction import LinearPrediction
 from ._estimator.unknown_parameters import checked_params, explain_unknown
 from ._sklearn import CallbackSupportMixin, Interval, _fit_context
@@ -27,6 +26,7 @@ from .data.arrays import as_numpy
 from .data.examples import read_examples, read_part
 from .data.threads import run_fit
 from .fitting.callbacks import FitProgress
+from .fitting.fitted_attributes import restore_on_error, set_fitted_attributes
 from .fitting.loop import FitLoop, Outcome
 from .fitting.partial_fit import PartialFitState
 from .fitting.problem import Problem, check_l1_ratio, make_penalty

@@ -7,7 +7,7 @@ and formulas (``Loss``), rows and their targets (a data set's).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,31 @@ from ._arguments import KernelArguments
 from ._decision import most_probable
 from ._targets import Targets
 
-if TYPE_CHECKING:
-    from ._base import Loss
+
+class HasProperties(Protocol):
+    """What is asked of the loss that is bound: ``Loss`` has it."""
+
+    @property
+    def convex(self) -> bool:
+        """Whether it is a convex function of the logits."""
+
+    @property
+    def strictly_convex(self) -> bool:
+        """Whether its second derivatives vanish nowhere."""
+
+    @property
+    def has_hessian(self) -> bool:
+        """Whether it has second derivatives that solvers may use."""
+
+    @property
+    def unit_norm(self) -> bool:
+        """Whether its logits are cosines."""
+
+    def lipschitz_constant(self, n_classes: int) -> float:
+        """Return what no second derivative of a row's loss exceeds."""
+
+    def value_and_gradient(self, logits: NDArray, labels: NDArray[np.int32]) -> tuple[NDArray, NDArray]:
+        """Return the losses of rows and their derivatives by the logits, if it has no kernel."""
 
 
 class Model(NamedTuple):
@@ -58,7 +81,7 @@ class BoundLoss:
         Whether a row's loss goes to zero, and never reaches it, as its true logit grows over the others.
     """
 
-    loss: Loss
+    loss: HasProperties
     n_classes: int
     n_logits: int
     shift_invariant: bool

@@ -21,15 +21,12 @@ Boyd & Vandenberghe (2004), "Convex Optimization", section 5.5.1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._linear_sums import LinearSums
 from .hessian import HESSIAN_ROWS, step_rows
-
-if TYPE_CHECKING:
-    from .linear import LinearObjective
 
 # Logits kept for the exact intercept of a certificate, and their pairs: beyond, there is none.
 KEPT_LOGITS, KEPT_PAIRS = 2**20, 2**31
@@ -75,14 +72,14 @@ def best_shift(value_and_derivatives: Callable[[Vector], tuple[float, Vector, Ve
     return shift
 
 
-def linear_duality_gap(objective: LinearObjective, strength: Vector, params: Vector) -> float:
+def linear_duality_gap(objective: LinearSums, strength: Vector, params: Vector) -> float:
     """Return the duality gap at params, in nats a row; inf where nothing is known.
 
     It is that of a point with the best intercept for these coefficients, to which what the given intercept costs is added.
 
     Parameters
     ----------
-    objective : LinearObjective
+    objective : LinearSums
     strength : ndarray of shape (n_coef,)
         The penalty's second derivatives.
     params : ndarray of shape (n_params,)
@@ -109,7 +106,7 @@ def linear_duality_gap(objective: LinearObjective, strength: Vector, params: Vec
         return 0.5 * float(np.sum(np.square(coef / np.sqrt(strength)))) + lower + (left if left > 1e-10 else 0.0)
 
 
-def best_intercept_shift(objective: LinearObjective, params: Vector) -> Vector:
+def best_intercept_shift(objective: LinearSums, params: Vector) -> Vector:
     """Return the change of the intercept that makes the loss least for the coefficients of params."""
     data, n_rows, n_logits = objective.in_memory, objective.n_rows, objective.n_logits
     kernel_params = data.rows.kernel_params(objective.layout.for_kernels(params))

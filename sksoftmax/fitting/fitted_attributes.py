@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..fitting.loop import Outcome
-from ..fitting.partial_fit import PartialFitState
+from .loop import Outcome
+from .partial_fit import PartialFitState
 
 
 def set_fitted_attributes(estimator: Any, attributes: dict[str, Any], outcome: Outcome, state: PartialFitState) -> None:
