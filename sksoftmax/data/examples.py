@@ -74,8 +74,7 @@ def read_examples(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Example
     ValueError
         Bad input; the message names it, what was got and what is allowed.
     """
-    check_table(X)
-    X = validate_data(estimator, X, **CHECKS)
+    X = read_rows_to_fit(estimator, X)
     n_rows = X.shape[0]
     if is_proba(y):
         classes, proba = check_proba_targets(y, n_rows)
@@ -83,7 +82,6 @@ def read_examples(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Example
     else:
         classes, labels = check_labels(label_vector(y, n_rows, warn_column=True))
         encoded = {"labels": labels}
-    check_magnitude(X, columns=getattr(estimator, "feature_names_in_", None))
     return Examples(X, classes, check_weight(sample_weight, n_rows, scalar=True, copy=True), **encoded)
 
 
@@ -103,8 +101,7 @@ def read_part(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, 
     ValueError
         As ``read_examples``; no classes in the first call, others than the known ones later, a single one.
     """
-    check_table(X)
-    X = validate_data(estimator, X, reset=known is None, **CHECKS)
+    X = read_rows_to_fit(estimator, X, reset=known is None)
     n_rows, soft = X.shape[0], is_proba(y)
     y = y if soft else label_vector(y, n_rows, warn_column=True)
     holder: Any = _Classes(known)
@@ -116,8 +113,15 @@ def read_part(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, 
         encoded: dict[str, NDArray] = {"proba": check_proba_targets(y, n_rows, classes)[1]}
     else:
         encoded = {"labels": encode_labels(y, classes)[1]}
-    check_magnitude(X, columns=getattr(estimator, "feature_names_in_", None))
     return Examples(X, classes, check_weight(sample_weight, n_rows, scalar=True, copy=True), **encoded)
+
+
+def read_rows_to_fit(estimator: Any, X: Any, *, reset: bool = True) -> Any:
+    """Return X of a fit, checked; the estimator notes the number and names of its columns, or is held to them if not reset."""
+    check_table(X)
+    X = validate_data(estimator, X, reset=reset, **CHECKS)
+    check_magnitude(X, columns=getattr(estimator, "feature_names_in_", None))
+    return X
 
 
 def read_rows(estimator: Any, X: Any) -> Any:
