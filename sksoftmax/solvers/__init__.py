@@ -7,6 +7,7 @@ should be fastest. ``STOCHASTIC_SOLVERS`` step after each minibatch, have learni
 
 from typing import Any
 
+from ..objectives._contracts import Differentiable, FiniteSum, HasDual, HasHessian, HasPreconditioner, HasProx, Objective
 from . import schedules
 from ._base import Solver
 from ._solution import History, Iteration, Observer, Solution, Status, StoppingRule
@@ -108,10 +109,17 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "BlockLBFGS",
+    "Differentiable",
+    "FiniteSum",
+    "HasDual",
+    "HasHessian",
+    "HasPreconditioner",
+    "HasProx",
     "History",
     "Iteration",
     "NewtonCG",
     "NewtonCholesky",
+    "Objective",
     "Observer",
     "RMSProp",
     "Solution",
