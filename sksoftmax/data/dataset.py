@@ -84,6 +84,7 @@ class InMemoryDataset:
         self.n_rows, self.n_features, self.n_stored = rows.n_rows, rows.n_features, rows.n_stored
         self.dtype, self.class_major = rows.dtype, rows.class_major
         self.pool, self.n_threads = pool, n_threads
+        self._segments: dict[int, list[Segment]] = {}  # by n_logits, for every pass
         self._spare: list[Vector] = []  # partial sums, kept between passes
 
     def expand(self, coef: Vector) -> Vector:
@@ -96,7 +97,9 @@ class InMemoryDataset:
 
     def segments(self, n_logits: int) -> list[Segment]:
         """Return the pieces of the rows whose sums are taken apart and added in order, whatever the threads."""
-        return self.rows.segments(n_logits, per_segment=n_logits * self.n_features)
+        if n_logits not in self._segments:
+            self._segments[n_logits] = self.rows.segments(n_logits, per_segment=n_logits * self.n_features)
+        return self._segments[n_logits]
 
     def sum(self, term: Term, loss: BoundLoss, params: LinearParams) -> tuple[float, Vector]:
         """Return the sums of a term over all rows: the number and the vector, as ``Dataset.sum`` does."""

@@ -65,6 +65,7 @@ class LinearSums:
         self._fit_intercept = fit_intercept
         self.layout = Layout(loss.n_logits, data.n_features, class_major=data.class_major, fit_intercept=fit_intercept)
         self.n_rows, self.n_logits = data.n_rows, loss.n_logits
+        self._relative_noise = (1 if data.dtype == np.float32 else 8) * float(np.finfo(data.dtype).eps)
         self.n_coef, self.n_params = self.layout.n_coef, self.layout.n_params
 
     @property
@@ -82,7 +83,7 @@ class LinearSums:
 
     def value_noise(self, value: float) -> float:
         """Return how far the computed objective may be from the true one near value, for line searches and stopping."""
-        return (1 if self.data.dtype == np.float32 else 8) * float(np.finfo(self.data.dtype).eps) * abs(value)
+        return self._relative_noise * abs(value)
 
     # -- the flat vector -----------------------------------------------------------------------------------------
 

@@ -65,6 +65,8 @@ class ClassBlocks:
     ----------
     columns : ndarray of int
         The block columns, ascending.
+    covers_all : bool
+        Whether no column is left out of them.
     width : int
         Block columns, and one for the intercept if there is one.
     stride : int
@@ -75,6 +77,7 @@ class ClassBlocks:
         self._data, self._rows, self._loss, self._fit_intercept = data, data.rows, loss, fit_intercept
         self._pool, self._n_threads = data.pool, data.n_threads
         self.columns, self._column_rows = data.rows.block_columns(loss.n_logits)
+        self.covers_all = len(self.columns) == data.n_features
         self.width = len(self.columns) + fit_intercept
         self._made_gram: tuple[NDArray[np.float64], NDArray[np.intp]] | None = None  # when first asked for
         self.stride = 1

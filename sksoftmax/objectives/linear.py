@@ -133,7 +133,7 @@ class LinearObjective(LinearSums):
     @property
     def covers_all_columns(self) -> bool:
         """Whether no column is left out of the block columns."""
-        return len(self._class_blocks.columns) == self.data.n_features
+        return self._class_blocks.covers_all
 
     @property
     def stride(self) -> int:
