@@ -1,7 +1,8 @@
 """The scikit-learn face: ``SoftmaxRegressionClassifier``.
 
-What lives here: its parameters, and the path of a fit: data, problem, solver, loop, fitted attributes. What doesn't: every
-step's own work, which the lower floors do, and predictions (``_estimator.prediction``).
+What lives here: its parameters, and the path of a fit: data, problem, solver, loop, fitted attributes; over 300 lines, since
+half of them document what is public. What doesn't: every step's own work, which the lower floors do, and predictions
+(``_estimator.prediction``).
 """
 
 from __future__ import annotations

@@ -5,12 +5,12 @@ What lives here: plans, memories, scratch. What doesn't: the kernels, and where 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..losses._arguments import KernelArguments
+from ..losses._arguments import KernelArguments, SumArguments
 
 
 class MinibatchPlan(NamedTuple):
@@ -58,7 +58,7 @@ class SAGAMemory(NamedTuple):
 
 def minibatch_scratch(
     loss: KernelArguments, n_rows: int, logits: NDArray
-) -> tuple[tuple[Any, ...], tuple[NDArray, ...], tuple[NDArray, NDArray]]:
+) -> tuple[SumArguments, tuple[NDArray, ...], tuple[NDArray, NDArray]]:
     """Return the targets of all rows, and scratch for those of n_rows of them and for their logits, as kernels take them."""
     batch_targets = (loss.labels[:n_rows].copy(), loss.proba[:n_rows].copy(), np.empty(n_rows))
     return loss.value_and_gradient(logits.dtype), batch_targets, (logits, np.empty(n_rows))

@@ -6,12 +6,22 @@ which order. What doesn't: the kernels (``kernels.losses``), the passes over row
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.losses import CURVATURE, HESSIAN_PRODUCT, VALUE_AND_GRADIENT, BlockKernels
+
+Address = int | Callable[..., Any]
+"""Of a compiled kernel; the Python function itself where kernels are not compiled."""
+
+SumArguments = tuple[Address, NDArray, NDArray, NDArray, NDArray, NDArray]
+"""A kernel's address, labels, probabilities, class weights, row weights and hyperparameters."""
+
+CurvatureArguments = tuple[Address, NDArray, NDArray, NDArray]
+"""A kernel's address, labels, hyperparameters and row weights."""
 
 
 class KernelArguments(NamedTuple):
@@ -35,18 +45,18 @@ class KernelArguments(NamedTuple):
     weight: NDArray[np.float64]
     parameters: NDArray[np.float64]
 
-    def value_and_gradient(self, dtype: np.dtype) -> tuple[Any, NDArray, NDArray, NDArray, NDArray, NDArray]:
+    def value_and_gradient(self, dtype: np.dtype) -> SumArguments:
         """Return what passes that sum value and gradient take: the kernel's address for logits of a dtype, and all else."""
         _, labels, proba, class_weight, weight, parameters = self
         address = VALUE_AND_GRADIENT.address(self._value_and_gradient, proba.dtype, dtype)
         return address, labels, proba, class_weight, weight, parameters
 
-    def hessian_product(self, dtype: np.dtype) -> tuple[Any, NDArray, NDArray, NDArray]:
+    def hessian_product(self, dtype: np.dtype) -> CurvatureArguments:
         """Return what passes that sum Hessian products take: the kernel's address, labels, parameters, weights."""
         address = HESSIAN_PRODUCT.address(self.kernels.hessian_product, dtype)
         return address, self.labels, self.parameters, self.weight
 
-    def curvature(self, dtype: np.dtype) -> tuple[Any, NDArray, NDArray, NDArray]:
+    def curvature(self, dtype: np.dtype) -> CurvatureArguments:
         """Return what passes that sum second derivatives by each logit take: as ``hessian_product``."""
         return CURVATURE.address(self.kernels.curvature, dtype), self.labels, self.parameters, self.weight
 
