@@ -1,12 +1,6 @@
 """How functions become kernels: numba's options, the same for all of them, and compiled code kept on disk.
 
 What lives here: the ``kernel`` decorator and the cache. What doesn't: kernels.
-
-numba's own cache stamps a function by the content of its file: an edit of a helper in another file, or an upgrade that brings
-one, would run stale code. It also lies in the installed package, where it survives ``pip uninstall``. This one lies in
-``sksoftmax/<version>-<stamp>`` of the folder that ``NUMBA_CACHE_DIR`` names or else of the user's cache folder, and the stamp
-is of all files of this package. The name of a file in it tells kernel, signature and processor; what it holds begins with its
-own digest. A file that is missing, damaged or cannot be written costs a compilation.
 """
 
 import hashlib
@@ -54,6 +48,15 @@ with suppress(ImportError):  # a name that numba does not promise to keep
     hold_over_forks(global_compiler_lock)
 
 
+# - nogil: segments of rows run in Python threads, one call of a kernel each. Not parallel=True, whose threads would split sums
+#   by their number: results would be other bits on another machine.
+# - error_model "numpy": a division by zero gives inf or NaN. With Python's, each division is a branch that may raise, and loops
+#   that divide are not vectorised.
+# - fastmath: "contract" fuses a multiplication and an addition, "reassoc" lets a sum be split over a vector's lanes. The other
+#   flags are not given: "nnan" and "ninf" let LLVM drop tests for NaN and infinities, "nsz", "arcp" and "afn" change values.
+# - Compiled when first called with a signature: a fit pays for the kernels, dtypes and losses that it uses.
+
+
 def kernel(function=None, /, *, fastmath=False):
     """Compile a function on its first call with each signature: the GIL released, dividing as NumPy does, kept on disk.
 
@@ -72,6 +75,17 @@ def kernel(function=None, /, *, fastmath=False):
         with suppress(RuntimeError):  # no folder can be written
             compiled.enable_caching()
     return compiled
+
+
+# numba's own cache stamps a function by the content of its file: an edit of a helper in another file, or an upgrade that brings
+# one, would run stale code. It also lies in the installed package, where it survives pip uninstall. This one lies in
+# sksoftmax/<version>-<stamp> of the folder that NUMBA_CACHE_DIR names or else of the user's cache folder, and the stamp is of
+# all files of this package, of numba and Python. The name of a file in it is the kernel's, with a digest of signature,
+# processor and compiler options.
+#
+# A file is the SHA-256 of its content, 32 bytes, and the content: the pickled names of the symbols that the machine code takes
+# from elsewhere, and the code. The digest is checked first, as damaged machine code would be run. A file that is missing,
+# damaged or cannot be written costs a compilation and nothing else, hence the broad excepts.
 
 
 class KernelCache:
@@ -181,6 +195,9 @@ def _add_runtime_symbols():
 
 def _have_addresses(symbols):
     return all(binding.address_of_symbol(name) is not None for name in symbols)
+
+
+# Several processes may compile the same kernel at once: each writes a file of its own name, and the last to rename it wins.
 
 
 def _write(path, content):

@@ -1,11 +1,6 @@
 """Kernels that compiled code calls by address: one compiled pass over rows serves every loss.
 
 What lives here: ``Signature``, the types of such a call. What doesn't: any kernel.
-
-numba compiles a kernel that is an argument into its caller, which would be compiled anew for every loss. Instead, a pass takes
-the address of the kernel's machine code as an int64 and calls what lies there, once a block of rows. Options not taken:
-first-class function types, since looking at such an argument costs 12 µs at every call from Python; ``numba.cfunc``, which
-would compile a kernel once more beside the one that Python calls, and serves where numba lacks the names that this takes.
 """
 
 from functools import cache
@@ -33,6 +28,16 @@ try:  # names that numba does not promise to keep
     USES_CFUNC = False
 except (ImportError, AttributeError):
     USES_CFUNC = True
+
+
+# numba compiles a kernel that is an argument into its caller, which would be compiled anew for every loss. Instead, a pass
+# takes the address of the kernel's machine code as an int64 and calls what lies there, once a block of rows. Options not taken:
+# first-class function types, since looking at such an argument costs 12 µs at every call from Python; numba.cfunc, which would
+# compile a kernel once more beside the one that Python calls, and serves where numba lacks the names that this takes.
+#
+# An address tells nothing of its types. The signature is their one source on both sides: ``address`` compiles the kernel for
+# it, ``call`` checks at compile time that what a pass gives has its types, casting numbers, and emits the call. A dtype that is
+# named instead of given is the caller's to keep the same in both.
 
 
 class Signature:
@@ -118,6 +123,10 @@ def _is_passed_like(argument, wanted):
     if isinstance(wanted, types.Array):
         return isinstance(argument, types.Array) and argument.copy(readonly=False) == wanted.copy(readonly=False)
     return isinstance(argument, types.Integer if isinstance(wanted, types.Integer) else types.Number)
+
+
+# numba's convention returns a status, writes the result through a pointer and hands on what was raised. A C callback returns
+# the result itself; an error in it would be printed and lost.
 
 
 def _generate_call(context, builder, address, result, argument_types, values):

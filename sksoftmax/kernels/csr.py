@@ -5,13 +5,20 @@ import numpy as np
 from ._compile import kernel
 from .losses import call_hessian_product, call_value_and_gradient, weighted_curvature
 
+# Coefficients are feature-major, (n_features, n_logits), where dense rows have (n_logits, n_features). A stored number of
+# column j meets the coefficients of all classes for j, which are contiguous: one place of memory for each stored number, and a
+# loop along the classes that LLVM vectorises without a gather. Class-major, each stored number would touch n_logits places,
+# each a cache line of which one number is used. No chunks of classes: each would read the stored numbers again, and the
+# coefficients of even one class, for all features, need not fit the cache.
+#
+# Scoring takes four stored numbers at a time. Their four rows of coef, which lie anywhere, are waited for together, and a logit
+# is read and written once for four products instead of once for each. The sum goes in the order in which the numbers are
+# stored, four by four from the row's first: a row's logits are the same bits wherever in X it stands.
+
 
 @kernel(fastmath={"contract"})
 def score_csr(data, indices, indptr, coef, intercept, start, stop, logits):
-    """Fill logits with ``X[start:stop] @ coef + intercept``, coef being (n_features, n_logits).
-
-    Four stored numbers at a time: their rows of coef are fetched together and the logits are read and written once for all.
-    """
+    """Fill logits with ``X[start:stop] @ coef + intercept``, coef being (n_features, n_logits)."""
     n_logits = coef.shape[1]
     for i in range(stop - start):
         for k in range(n_logits):
@@ -28,6 +35,12 @@ def score_csr(data, indices, indptr, coef, intercept, start, stop, logits):
             for k in range(n_logits):
                 logits[i, k] += v0 * w0[k]
             p += 1
+
+
+# A stored number x_ij adds x_ij g_i to the gradient of column j's coefficients, the product in X's dtype and the sum in
+# float64. One stored number at a time: each changes another row of the gradient, so that a tile would save only loads of g_i,
+# which is in the first-level cache. Not by columns of a CSC copy, whose rows of the gradient would stay in registers: it is X
+# once more in memory, and a pass would read both copies.
 
 
 @kernel(fastmath={"contract"})
@@ -57,11 +70,11 @@ def sum_csr(
     coef,
     intercept,
     segment,
-    block,
+    scratch,
     out,
 ):
     """Do as ``sum_dense`` for CSR rows; coef and its gradient are (n_features, n_logits)."""
-    logits, losses = block
+    logits, losses = scratch
     value = 0.0
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
@@ -75,16 +88,19 @@ def sum_csr(
 
 @kernel
 def hessian_product_csr(
-    data, indices, indptr, hessian_product, labels, parameters, weight, coef, intercept, direction, segment, block, out
+    data, indices, indptr, hessian_product, labels, parameters, weight, coef, intercept, direction, segment, scratch, out
 ):
     """Do as ``hessian_product_dense`` for CSR rows; coefficients are (n_features, n_logits)."""
-    logits, change = block
+    logits, change = scratch
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_csr(data, indices, indptr, coef, intercept, start, stop, logits)
         score_csr(data, indices, indptr, direction[0], direction[1], start, stop, change)
         call_hessian_product(hessian_product, (labels, parameters, weight, start, stop, logits, change))
         project_csr(data, indices, indptr, change, start, stop, out[0], out[1])
+
+
+# sum_i (H_i)_kk x_ij^2 as for dense rows, without an array of squares: each is formed where it is used, in float64.
 
 
 @kernel(fastmath={"contract"})

@@ -3,6 +3,15 @@
 from ._compile import kernel
 from .losses import call_hessian_product, call_value_and_gradient, weighted_curvature
 
+# Scalar products of four rows and four classes at once: for each feature, 8 loads serve 16 multiplications, where a product of
+# one row and one class takes 2 loads for one. The 16 sums, 4 coefficients and one number of X are 21 vectors, of which AVX-512
+# has 32; eight classes would need 32 vectors for the sums alone. The loop runs along the features, contiguous in X and coef:
+# "reassoc" lets LLVM split each sum over the lanes of a vector.
+#
+# What four classes leave over takes tiles of two (6 loads for 8 multiplications) and one (5 for 4), so that no class is
+# computed and thrown away. Not BLAS: which of its kernels sums a row, and in which order, depends on how many rows there are,
+# so that a row's logits would change with the rows beside it.
+
 
 @kernel(fastmath={"reassoc", "contract"})
 def _dot_4x4(x0, x1, x2, x3, w0, w1, w2, w3):
@@ -63,7 +72,10 @@ def _dot_4x1(x0, x1, x2, x3, w0):
     return s0, s1, s2, s3
 
 
-# Coefficients of a chunk of classes stay in cache while all rows of a block pass by: 2^15 numbers of them.
+# All rows of a block pass by a chunk of classes before the next chunk's turn: the chunk's coefficients, or their gradient, stay
+# in the second-level cache and the block of X is read from it once a chunk. 2^15 numbers are 128 KiB of float32 and 256 KiB of
+# float64, which leaves room for the block. In one chunk, 1,000 classes of 512 features would have their gradient, 4 MB, read
+# and written for every eight rows: twice the time of a pass. Few classes are one chunk.
 _CHUNK_NUMBERS = 32768
 
 
@@ -73,13 +85,14 @@ def _chunk_of_classes(n_features):
     return max(_CHUNK_NUMBERS // max(n_features, 1) // 4 * 4, 4)
 
 
+# One to three last rows are scored in a full tile too, in which the last row stands in for those that are missing. Another loop
+# for them would sum in another order: here a row's logits are the same bits wherever in X, and in whichever batch, it stands.
+# Which tile a class is in depends on the numbers of classes and features alone.
+
+
 @kernel
 def score_dense(X, coef, intercept, start, stop, logits):
-    """Fill logits with ``X[start:stop] @ coef.T + intercept``.
-
-    The last rows of a block are scored in a full tile too, the last one standing in for those that are missing: a row's
-    logits are the same bits wherever in a batch it stands.
-    """
+    """Fill logits with ``X[start:stop] @ coef.T + intercept``."""
     n_logits, n_features = coef.shape
     chunk = _chunk_of_classes(n_features)
     last = stop - start - 1
@@ -112,12 +125,22 @@ def score_dense(X, coef, intercept, start, stop, logits):
                 logits[i3, k] = s3 + intercept[k]
 
 
+# With g_i the gradient by the logits of row i, that of class k's coefficients is sum_i g_ik x_i. Here the sums over rows stand
+# in memory, coef_gradient, and the loop along the features reads and writes them once a tile.
+#
+# - Sums over rows are float64, as the error of a float32 sum grows with their number. Eight products are added in X's dtype
+#   before, with an error of a few roundings of their own size: float32 vectors hold twice the numbers, and one conversion and
+#   one float64 addition serve eight products.
+# - Eight rows against two classes take, for each feature, 8 loads of X, 2 loads and 2 stores of sums for 16 multiplications.
+#   Four rows against four classes move as many numbers, but twice as many float64 ones and with twice the conversions.
+# - Not a tile of sums in registers and the loop along the rows: X would be read across its rows.
+# - What eight rows leave over goes row by row. Blocks are multiples of eight rows: only the last of a segment or minibatch has
+#   such rows, the same for any number of threads.
+
+
 @kernel(fastmath={"contract"})
 def project_dense(X, gradient, start, stop, coef_gradient, intercept_gradient):
-    """Add ``gradient.T @ X[start:stop]`` to coef_gradient and the column sums of gradient to intercept_gradient.
-
-    Eight data rows at a time against two classes: eight products are added in X's dtype, the rest of the sum is float64.
-    """
+    """Add ``gradient.T @ X[start:stop]`` to coef_gradient and the column sums of gradient to intercept_gradient."""
     n_logits, n_features = coef_gradient.shape
     n_rows = stop - start
     n_tiled = n_rows - n_rows % 8
@@ -156,11 +179,17 @@ def project_dense(X, gradient, start, stop, coef_gradient, intercept_gradient):
             intercept_gradient[k] += gradient[i, k]
 
 
-@kernel
-def sum_dense(X, value_and_gradient, labels, proba, class_weight, weight, parameters, coef, intercept, segment, block, out):
-    """Add the gradient of the loss over the rows of segment to out and return the loss.
+# The loss over all rows, with w_i the weight of row i and z_i its logits, and with g_i the gradient of w_i l_i by z_i, is
+#
+#   F(W, b) = sum_i w_i l_i(z_i),  z_i = W x_i + b,    dF / dW = sum_i g_i x_i^T,  dF / db = sum_i g_i:
+#
+# score, turn logits into g, project. A block of rows at a time, so that its rows come from memory once and from cache the
+# second time, and no array of n_rows x n_logits exists.
 
-    Rows are scored, their gradient taken and projected back ``len(block.logits)`` at a time, while they are in cache.
+
+@kernel
+def sum_dense(X, value_and_gradient, labels, proba, class_weight, weight, parameters, coef, intercept, segment, scratch, out):
+    """Add the gradient of the loss over the rows of segment to out and return the loss.
 
     Parameters
     ----------
@@ -171,12 +200,12 @@ def sum_dense(X, value_and_gradient, labels, proba, class_weight, weight, parame
         As ``losses`` has them.
     coef, intercept : (n_logits, n_features) and (n_logits,), X's dtype
     segment : (start, stop)
-    block : (logits, losses)
-        Scratch: (block_rows, n_logits) of X's dtype and (block_rows,) float64.
+    scratch : (logits, losses)
+        (block_rows, n_logits) of X's dtype and (block_rows,) float64.
     out : (coef_gradient, intercept_gradient)
         float64.
     """
-    logits, losses = block
+    logits, losses = scratch
     value = 0.0
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
@@ -188,13 +217,22 @@ def sum_dense(X, value_and_gradient, labels, proba, class_weight, weight, parame
     return value
 
 
+# z_i is linear in the parameters: a direction (D, d) changes it by D x_i + d, and g_i by H_i (D x_i + d) with H_i the second
+# derivatives of w_i l_i by z_i. The Hessian of F times the direction is therefore, by W and by b,
+#
+#   sum_i H_i (D x_i + d) x_i^T,    sum_i H_i (D x_i + d):
+#
+# two scorings, of the parameters for H_i and of the direction, and one projection. A matrix of n_params^2 numbers is never
+# formed.
+
+
 @kernel
-def hessian_product_dense(X, hessian_product, labels, parameters, weight, coef, intercept, direction, segment, block, out):
+def hessian_product_dense(X, hessian_product, labels, parameters, weight, coef, intercept, direction, segment, scratch, out):
     """Add the Hessian of the loss over the rows of segment times direction to out.
 
-    ``direction`` is (coef, intercept) as those are, ``block`` two scratch arrays like logits; the rest as in ``sum_dense``.
+    ``direction`` is (coef, intercept) as those are, ``scratch`` two arrays like logits; other arguments as in ``sum_dense``.
     """
-    logits, change = block
+    logits, change = scratch
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_dense(X, coef, intercept, start, stop, logits)
@@ -203,10 +241,14 @@ def hessian_product_dense(X, hessian_product, labels, parameters, weight, coef, 
         project_dense(X, change, start, stop, out[0], out[1])
 
 
+# The second derivative of F by W_kj is sum_i (H_i)_kk x_ij^2: the projection of the diagonals of H_i on the squares of X, which
+# are formed a block at a time.
+
+
 @kernel
-def sum_curvature_dense(X, curvature, labels, parameters, weight, coef, intercept, segment, block, out):
-    """Add the Hessian's diagonal over the rows of segment to out; ``block`` is (logits, squares), these like rows of X."""
-    logits, squares = block
+def sum_curvature_dense(X, curvature, labels, parameters, weight, coef, intercept, segment, scratch, out):
+    """Add the Hessian's diagonal over the rows of segment to out; ``scratch`` is (logits, squares), these like rows of X."""
+    logits, squares = scratch
     for start in range(segment[0], segment[1], len(logits)):
         stop = min(start + len(logits), segment[1])
         score_dense(X, coef, intercept, start, stop, logits)

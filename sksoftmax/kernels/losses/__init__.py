@@ -38,6 +38,12 @@ import numpy as np
 from .._compile import kernel
 from .._pointers import Signature
 
+# One call by address for each block of rows: what the call costs is shared by some hundreds of rows, and the loop over them,
+# with the loss's formula in it, is compiled as one. Labels are int32 and row weights float64 whatever X is: only logits, which
+# have X's dtype, and class probabilities come in two dtypes, for each of which a loss is compiled when it is asked for.
+#
+# ``pairs`` writes the lower triangle of a row's symmetric matrix: the pair (k, l) stands at k (k + 1) / 2 + l. A pair's numbers
+# for all rows are contiguous, as they are the row weights of one Gram matrix.
 _LABELS, _PROBA, _VECTOR, _LOGITS, _INDEX = (np.int32, 1), ("proba", 2), (np.float64, 1), ("logits", 2), (np.int64, 0)
 
 VALUE_AND_GRADIENT = Signature(np.float64, [_LABELS, _PROBA, _VECTOR, _VECTOR, _VECTOR, _INDEX, _INDEX, _LOGITS, _VECTOR])

@@ -1,17 +1,4 @@
-"""Cross-entropy of the softmax with label smoothing; ``parameters`` is (smoothing, …).
-
-Of the target t, a distribution over the classes, and logits z, with p = softmax(z) and m the largest logit,
-
-    loss = log Σ_k exp(z_k) - Σ_k t_k z_k = log1p(Σ_{k ≠ argmax} exp(z_k - m)) + Σ_k t_k (m - z_k)
-    gradient = p - t,    Hessian = diag(p) - p pᵀ, whatever the target.
-
-Both terms of the second form are sums of what is not negative, so that nothing cancels: a row that is predicted with a
-probability which rounds to one keeps a loss with all its digits. For the same reason 1 - p of the largest logit is taken as
-r / (1 + r) with r the sum under log1p. Sums of a row are float64, also where logits are float32.
-
-With label smoothing ε the target is 1 - ε on the row's class and ε / (K - 1) elsewhere; of class probabilities q it
-is the mean of these under q.
-"""
+"""Cross-entropy of the softmax with label smoothing; ``parameters`` is (smoothing, …)."""
 
 import numpy as np
 
@@ -20,6 +7,29 @@ from ..rowwise import argmax, softmax_row
 from . import BlockKernels, LossKernels
 
 NO_SMOOTHING = np.zeros(1)
+
+# Of a target t, a distribution over the classes, and logits z with p = softmax(z), the loss is
+#
+#   l = log Σ_k exp(z_k) - Σ_k t_k z_k,    ∂l / ∂z_k = exp(z_k) / Σ_j exp(z_j) - t_k = p_k - t_k.
+#
+# With m the largest logit, log Σ_k exp(z_k) = m + log(1 + r), where r = Σ_{k ≠ top} exp(z_k - m), and m = Σ_k t_k m since t
+# sums to one:
+#
+#   l = log1p(r) + Σ_k t_k (m - z_k).
+#
+# No term is negative and no exponential above one: nothing cancels and no exponential overflows. Where the label is at the top,
+# the loss is log1p(r), with all digits also where p rounds to one (a margin of 17 in float32, of 37 in float64), where -log p
+# would be zero. In the gradient p - t does cancel there, with an absolute error of one rounding of the row's weight. Sums over
+# a row are float64, also where logits are float32.
+#
+# Label smoothing ε has t = 1 - ε on the row's class and off = ε / (K - 1) on each other one. (Szegedy et al. 2016, section 7,
+# spread ε over all K classes: their ε is this one times K / (K - 1).) The gradient is
+#
+#   p_k - t_k = (p_k - off) - [k = y] (1 - ε - off):
+#
+# off is taken from all classes in one loop without a branch.
+#
+# A class whose target is zero is left out of Σ t (m - z), not multiplied by zero: of huge logits m - z may be infinite.
 
 
 @kernel
@@ -46,6 +56,14 @@ def cross_entropy_labels(labels, proba, class_weight, weight, parameters, start,
             logits[i, k] = weight[start + i] * (logits[i, k] - off)
         logits[i, label] -= weight[start + i] * (1.0 - smoothing - off)
     return value
+
+
+# A row of class probabilities q counts as a copy of itself for each class k, with weight class_weight_k q_k. Their mean loss is
+# cross-entropy against their mean target, as the loss is linear in t:
+#
+#   t_k = v_k (1 - ε) + (1 - v_k) off = (1 - ε - off) v_k + off,    v_k = class_weight_k q_k / Σ_j class_weight_j q_j,
+#
+# with on = 1 - ε - off in the code.
 
 
 @kernel
@@ -77,9 +95,15 @@ def cross_entropy_proba(labels, proba, class_weight, weight, parameters, start, 
     return value
 
 
-# One logit z is that of class 1 against 0 for class 0, t the target of class 1: the loss is t log(1 + exp(-z)) +
-# (1 - t) log(1 + exp(z)), its derivative p - t with p = 1 / (1 + exp(-z)), its second one p (1 - p). Each is taken from
-# e = exp(-|z|) ≤ 1: log(1 + exp(±z)) = max(±z, 0) + log1p(e), and p is 1 / (1 + e) or e / (1 + e), by the sign of z.
+# One logit z is that of class 1 against 0 for class 0. With t the target of class 1 and p = 1 / (1 + exp(-z)) its probability,
+#
+#   l = t log(1 + exp(-z)) + (1 - t) log(1 + exp(z)),    ∂l / ∂z = p - t,    ∂²l / ∂z² = p (1 - p).
+#
+# All are taken from e = exp(-|z|) ≤ 1, which does not overflow:
+#
+#   log(1 + exp(±z)) = max(±z, 0) + log1p(e),    p = 1 / (1 + e) if z ≥ 0 else e / (1 + e).
+#
+# Two classes have off = ε: t is 1 - ε or ε, and (1 - 2 ε) v_1 + ε of class probabilities.
 
 
 @kernel
@@ -120,6 +144,14 @@ def logistic_proba(labels, proba, class_weight, weight, parameters, start, stop,
     return value
 
 
+# By ∂p_k / ∂z_l = p_k ([k = l] - p_l), and since t does not depend on z, the Hessian of a row is, whatever the target,
+#
+#   H = diag(p) - p pᵀ,    (H d)_k = p_k d_k - p_k Σ_j p_j d_j = p_k (d_k - Σ_j p_j d_j):
+#
+# two loops over the classes instead of K² products. The last form takes the mean off before it multiplies: of a d that is the
+# same for all classes, along which the loss is flat, the product is zero but for the rounding of the mean.
+
+
 @kernel
 def cross_entropy_hessian_product(labels, parameters, weight, start, stop, logits, direction):
     """Hessian product: ``p_k (d_k - Σ_j p_j d_j)`` for each class k; logits become probabilities."""
@@ -133,6 +165,9 @@ def cross_entropy_hessian_product(labels, parameters, weight, start, stop, logit
             direction[i, k] = weight[start + i] * logits[i, k] * (direction[i, k] - mean)
 
 
+# Of one logit p (1 - p) = e / (1 + e)², whichever of p and 1 - p is e / (1 + e): no digits are lost where p rounds to one.
+
+
 @kernel
 def logistic_hessian_product(labels, parameters, weight, start, stop, logits, direction):
     """Hessian product of one logit."""
@@ -141,21 +176,25 @@ def logistic_hessian_product(labels, parameters, weight, start, stop, logits, di
         direction[i, 0] *= weight[start + i] * exp_minus_abs / ((1.0 + exp_minus_abs) * (1.0 + exp_minus_abs))
 
 
+# The diagonal p_k (1 - p_k) needs 1 - p_k. At the top p may round to one, where the difference is zero or has few digits, and
+# with it a curvature that the other classes' products have in full: there 1 - p = r / (1 + r), with r the sum of the other
+# exponentials that the softmax returns, and p (1 - p) = r / (1 + r)². Any other class has p ≤ 1/2, where 1 - p loses nothing.
+
+
 @kernel
 def cross_entropy_pairs(labels, parameters, weight, start, stop, logits, out):
     """Second derivatives by pairs of logits: ``p_k (1 - p_k)`` and ``-p_k p_l``; logits become probabilities."""
     n_logits = logits.shape[1]
     for i in range(stop - start):
         top = argmax(logits, i)
-        rest = softmax_row(logits, i, top)
+        sum_exp_rest = softmax_row(logits, i, top)
         pair = 0
         for k in range(n_logits):
             weighted = weight[start + i] * logits[i, k]
             for other in range(k):
                 out[pair, i] = -weighted * logits[i, other]
                 pair += 1
-            # One less a probability near one would lose the digits that its curvature has.
-            out[pair, i] = weighted * (rest / (1.0 + rest) if k == top else 1.0 - logits[i, k])
+            out[pair, i] = weighted * (sum_exp_rest / (1.0 + sum_exp_rest) if k == top else 1.0 - logits[i, k])
             pair += 1
 
 
@@ -169,14 +208,14 @@ def logistic_pairs(labels, parameters, weight, start, stop, logits, out):
 
 @kernel
 def cross_entropy_curvature(labels, parameters, start, stop, logits):
-    """Second derivatives by each logit, ``p (1 - p)``: with r the sum under log1p, ``r / (1 + r)²`` for the largest logit."""
+    """Second derivatives by each logit, ``p (1 - p)``."""
     n_logits = logits.shape[1]
     for i in range(stop - start):
         top = argmax(logits, i)
-        rest = softmax_row(logits, i, top)
+        sum_exp_rest = softmax_row(logits, i, top)
         for k in range(n_logits):
             logits[i, k] *= 1.0 - logits[i, k]
-        logits[i, top] = rest / ((1.0 + rest) * (1.0 + rest))
+        logits[i, top] = sum_exp_rest / ((1.0 + sum_exp_rest) * (1.0 + sum_exp_rest))
 
 
 @kernel

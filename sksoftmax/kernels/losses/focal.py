@@ -1,20 +1,19 @@
-"""Focal loss; ``parameters`` is (gamma,). Not convex: without second derivatives.
-
-Of the class y, with p = softmax(z) and L = log p_y, the loss is f(L) = -(1 - p_y)^γ L. Since d p_y / d L = p_y,
-
-    f'(L) = (1 - p_y)^γ (γ p_y L / (1 - p_y) - 1),
-
-and by ∂L / ∂z_k = [k = y] - p_k the gradient is f'(L) (1 - p_y) for the class's own logit and -f'(L) p_k for the others. As
-p_y goes to one, L / (1 - p_y) goes to -1: the quotient is formed apart from the power, so that no γ < 1 divides by zero. L and
-1 - p_y come from sums of exponentials without the largest one, as in ``cross_entropy``: neither cancels where p_y rounds to
-one.
-"""
+"""Focal loss; ``parameters`` is (gamma,). Not convex: without second derivatives."""
 
 import numpy as np
 
 from .._compile import kernel
 from ..rowwise import argmax, softmax_row, sum_exp_rest
 from . import BlockKernels, LossKernels
+
+# Of the class y, with p = softmax(z) and L = log p_y, the loss is f(L) = -(1 - p_y)^γ L (Lin et al. 2017, equation 4). As p_y
+# is exp(L), its derivative by L is p_y itself and
+#
+#   f'(L) = -(1 - p_y)^γ + γ (1 - p_y)^(γ - 1) p_y L = (1 - p_y)^γ (γ p_y L / (1 - p_y) - 1).
+#
+# - p_y -> 1: L / (1 - p_y) -> -1, and f' vanishes as -(1 + γ) (1 - p_y)^γ. The quotient is formed apart from the power: the
+#   middle form has (1 - p_y)^(γ - 1), which γ < 1 makes infinite. Where 1 - p_y underflows to zero the quotient is its limit.
+# - p_y -> 0: p_y L -> 0 and f' -> -1, as cross-entropy has it. γ = 0 has f' = -1 everywhere, since 0^0 is one here.
 
 
 @kernel
@@ -23,6 +22,14 @@ def _focal(log_proba, proba, one_less, gamma):
     power = one_less**gamma
     ratio = log_proba / one_less if one_less > 0.0 else -1.0
     return -power * log_proba, power * (gamma * proba * ratio - 1.0)
+
+
+# By the chain rule, with ∂L / ∂z_k = [k = y] - p_k, the gradient is
+#
+#   f'(L) (1 - p_y) for the class's own logit,    -f'(L) p_k for each other one.
+#
+# With m the largest logit and r = Σ_{k ≠ top} exp(z_k - m), L is -(m - z_y) - log1p(r). 1 - p_y is r / (1 + r) where y is at
+# the top; elsewhere p_y ≤ 1/2 and the difference keeps its digits. So both have theirs where p_y rounds to one.
 
 
 @kernel
@@ -34,10 +41,10 @@ def focal_labels(labels, proba, class_weight, weight, parameters, start, stop, l
         label = labels[start + i]
         top = argmax(logits, i)
         target_margin = np.float64(logits[i, top]) - np.float64(logits[i, label])
-        rest = softmax_row(logits, i, top)
+        sum_exp_rest = softmax_row(logits, i, top)
         own = np.float64(logits[i, label])
-        one_less = rest / (1.0 + rest) if label == top else 1.0 - own
-        losses[i], slope = _focal(-(target_margin + np.log1p(rest)), own, one_less, gamma)
+        one_less = sum_exp_rest / (1.0 + sum_exp_rest) if label == top else 1.0 - own
+        losses[i], slope = _focal(-(target_margin + np.log1p(sum_exp_rest)), own, one_less, gamma)
         value += weight[start + i] * losses[i]
         for k in range(logits.shape[1]):
             logits[i, k] *= -weight[start + i] * slope
@@ -45,12 +52,19 @@ def focal_labels(labels, proba, class_weight, weight, parameters, start, stop, l
     return value
 
 
+# With v_y the class-weighted probabilities, normalised, the gradient of the mean loss is
+#
+#   Σ_y v_y f'_y ([k = y] - p_k) = v_k f'_k - p_k Σ_y v_y f'_y,
+#
+# whose sum is the same for all k: one loop for the sum, one for the gradient. f'_k is computed in both, as there is no scratch
+# for it beside the logits, which hold log p between the loops. p and 1 - p are exp and -expm1 of log p: with log p = -log1p(r)
+# at the top, -expm1 gives r / (1 + r) again. Classes whose v is zero are skipped, and with them two exponentials and a power
+# each.
+
+
 @kernel
 def focal_proba(labels, proba, class_weight, weight, parameters, start, stop, logits, losses):
-    """Value and gradient against rows of class probabilities: the mean of the classes' losses, and of their gradients.
-
-    Of the mean over y of f'_y ([k = y] - p_k), the second term is p_k times one sum for all k.
-    """
+    """Value and gradient against rows of class probabilities: the mean of the classes' losses, and of their gradients."""
     n_classes = logits.shape[1]
     gamma = parameters[0]
     value = 0.0
@@ -81,6 +95,14 @@ def focal_proba(labels, proba, class_weight, weight, parameters, start, stop, lo
                 gradient += target * _focal(log_proba, np.exp(log_proba), -np.expm1(log_proba), gamma)[1]
             logits[i, k] = weight[start + i] * gradient
     return value
+
+
+# One logit z is that of class 1 against 0 for class 0. With L_1 = log p_1, L_0 = log p_0 and t the target of class 1,
+#
+#   ∂L_1 / ∂z = p_0,    ∂L_0 / ∂z = -p_1,    gradient = t f'(L_1) p_0 - (1 - t) f'(L_0) p_1.
+#
+# Both probabilities, and both logarithms, come from e = exp(-|z|) as in ``cross_entropy``: 1 - p of one class is p of the
+# other.
 
 
 @kernel

@@ -1,19 +1,17 @@
-"""Weston and Watkins' multiclass hinge loss, its kinks rounded; ``parameters`` is (margin, width); labels only.
-
-The loss is Σ_{j ≠ y} h(u_j) with u_j = z_j - z_y + Δ. h(u) is max(0, u) but for |u| < δ / 2, where it is the parabola
-(u + δ / 2)² / 2δ: at both ends it has the value and slope of the side that it joins. The gradient is h'(u_j) for the others
-and -Σ_j h'(u_j) for the true logit. h'' is 1 / δ inside the parabola and zero outside; of the second derivatives those by the
-true logit and another one are minus that other one's, those by the true logit alone their sum, and two others have none in
-common.
-
-Where δ is zero the loss has no second derivatives, and a kink has the slope of its flat side. One logit z, that of class 1
-against 0 for class 0, has the loss h(Δ ∓ z).
-"""
+"""Weston and Watkins' multiclass hinge loss, its kinks rounded; ``parameters`` is (margin, width); labels only."""
 
 import numpy as np
 
 from .._compile import kernel
 from . import BlockKernels, LossKernels
+
+# h(u) is max(0, u) but for |u| < δ / 2, where the parabola stands that has value and slope 0 at -δ / 2 and slope 1 at δ / 2:
+#
+#   h'' = 1 / δ,  h' = u / δ + 1/2,  h = (u + δ / 2)² / 2δ = δ h'² / 2.
+#
+# Its value at δ / 2 is δ / 2, that of the side which it joins (Chapelle 2007, with the kink at zero): h is convex, its slope is
+# continuous, and it is at most δ / 8 above max(0, u), at u = 0. With δ = 0 nothing is rounded and nothing divided by δ; at the
+# kink the subgradient is 0, that of the flat side. Not the squared hinge, which needs no δ but weighs outliers by their square.
 
 
 @kernel
@@ -25,6 +23,16 @@ def _hinge(violation, width):
         return 0.0, 0.0
     slope = violation / width + 0.5
     return 0.5 * width * slope * slope, slope
+
+
+# The loss is Σ_{j ≠ y} h(u_j) with the violations u_j = z_j - z_y + Δ (Weston & Watkins 1999). Each depends on two logits:
+#
+#   ∂u_j / ∂z_j = 1,    ∂u_j / ∂z_y = -1,    gradient: h'(u_j) by each other logit, -Σ_j h'(u_j) by the true one.
+#
+# One logit z of class 1 against 0 for class 0 has u = Δ - z in class 1 and u = Δ + z in class 0: the loss is h(Δ ∓ z), side in
+# the code being ±1.
+#
+# Not Crammer & Singer's (2001) max_j u_j: it has kinks also where two classes tie, which rounding h leaves as they are.
 
 
 @kernel
@@ -51,6 +59,15 @@ def hinge_labels(labels, proba, class_weight, weight, parameters, start, stop, l
             logits[i, label] = -row_weight * total
         value += row_weight * losses[i]
     return value
+
+
+# With a_j = e_j - e_y the gradient of u_j by z, the Hessian of a row is Σ_{j ≠ y} h''(u_j) a_j a_jᵀ, where h'' is 1 / δ inside
+# the parabola and 0 outside. By logits, with c_j = h''(u_j):
+#
+#   (j, j): c_j,    (y, y): Σ_j c_j,    (j, y): -c_j,    two other classes: 0.
+#
+# Times a direction d, entry j is c_j (d_j - d_y), and entry y minus the sum of these. One logit has ∂u / ∂z = ∓1, of which the
+# square is one: its second derivative is c.
 
 
 @kernel

@@ -15,6 +15,17 @@ from .cross_entropy import (
     logistic_proba,
 )
 
+# The loss is cross-entropy of z + a, with the classes' shares π in
+#
+#   a_k = τ log π_k,    of one logit, that of class 1 against class 0, a = τ (log π_1 - log π_0)
+#
+# (Menon et al. 2021, the logit adjusted loss); a comes in parameters, after the smoothing that cross-entropy's kernels read. As
+# a does not depend on z, derivatives by z are those of cross-entropy at z + a, without a factor: each kernel shifts the logits
+# in place and goes on as cross-entropy's.
+#
+# Not a shift of the intercepts that a pass is given, which would save the loop: whoever scores rows would have to know of the
+# loss.
+
 
 @kernel
 def _shift(parameters, logits, n_rows):

@@ -1,8 +1,4 @@
-"""Cross-entropy of scaled logits, the true one less a margin; ``parameters`` is (smoothing, margin, scale).
-
-The loss is cross-entropy of s (z - Δ e_y): by the chain rule its gradient by z is s times that of cross-entropy, its second
-derivatives are s² times those. Of one logit z, that of class 1 against 0 for class 0, a margin on class 0 is z + Δ.
-"""
+"""Cross-entropy of scaled logits, the true one less a margin; ``parameters`` is (smoothing, margin, scale)."""
 
 from .._compile import kernel
 from . import BlockKernels, LossKernels
@@ -16,6 +12,17 @@ from .cross_entropy import (
     logistic_labels,
     logistic_pairs,
 )
+
+# The loss is l(t) with l cross-entropy and t = s (z - Δ e_y), for a scale s and a margin Δ (Wang, Cheng, Liu & Liu 2018, with
+# logits in place of their cosines). As ∂t / ∂z is s times the identity, the chain rule gives
+#
+#   gradient by z: s ∇l(t),    Hessian by z: s² ∇²l(t):
+#
+# one factor s for each derivative, and none for the shift by Δ. So cross-entropy's kernels are run on t, in place of the
+# logits, and what they return is multiplied. They read the smoothing as the first of parameters. A Hessian product is linear in
+# the direction, which is multiplied first.
+#
+# One logit z stands for z_1 - z_0: a margin off class 1 gives z - Δ, one off class 0 gives z + Δ.
 
 
 @kernel
