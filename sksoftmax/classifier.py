@@ -79,7 +79,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEs
     tol : float or None, default=1e-4
         The fit has converged when no component of the gradient of the mean loss plus penalty exceeds it. For stochastic
         solvers it is the least by which the loss of an epoch has to fall: see ``sksoftmax.solvers.SGD``, also for when
-        they have converged; None makes ``max_iter`` epochs, for which nobody looks, and does not warn.
+        they have converged; None makes ``max_iter`` epochs without a test of convergence or a warning.
     max_iter : int, default=1000
         Most iterations of the solver; epochs of a stochastic one.
     warm_start : bool, default=False
@@ -363,7 +363,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEs
         self._check_parameters()
         if self.class_weight == "balanced":
             raise ValueError(
-                "class_weight='balanced' is not supported for partial_fit, which does not know how often classes will occur: "
+                "class_weight='balanced' is not supported for partial_fit, where the frequencies of the classes are unknown: "
                 "pass a dict, e.g. of sklearn.utils.class_weight.compute_class_weight over a large enough sample."
             )
         if self.early_stopping:

@@ -182,7 +182,7 @@ def optimum(loss, name):
         options = {"offset": np.log(target.mean(axis=0))}
     with threadpool_limits(1):
         found = newton_optimum(rows, target, np.ones(len(y)), C=C, **options)
-    # Hinge's second derivatives jump: the promise of a Newton step says little, and ``off`` sees whether it ended too high.
+    # Hinge's second derivatives jump: the prediction of a Newton step says little, and ``off`` sees whether it ended too high.
     assert found.gap <= 1e-9 or loss == "hinge", found.gap
     return found.value, reference.full_logits(rows, found.coef, found.intercept)
 
@@ -347,8 +347,8 @@ def test_converged_is_true_of_large_tables(make, solver, loss):
 
 
 def test_what_is_no_matter_of_columns_is_not_cured_by_scaling_them():
-    """A small gradient, and more promised: iterations are missing, and the message says what is left."""
+    """A small gradient, and more predicted: iterations are missing, and the message says what is left."""
     _, (message,) = fit("digits", "cross_entropy", "block-lbfgs", max_iter=40)
-    assert "the last step promised to lower the objective by" in message
+    assert "the last step was predicted to lower the objective by" in message
     assert "max_iter=40" in message
     assert "StandardScaler" not in message

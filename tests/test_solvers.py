@@ -153,7 +153,7 @@ def test_what_is_left_is_said_where_the_gradient_is_small_already(name, make_pro
     solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(0.2, 1))
     assert solution.gradient_norm <= 0.2
     assert not solution.converged
-    assert "promised to lower the objective by" in solution.message
+    assert "was predicted to lower the objective by" in solution.message
 
 
 @ALL
@@ -184,7 +184,7 @@ def test_a_small_gradient_alone_is_not_the_optimum(name, make_problem):
     solution = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-4, 0))
     assert solution.gradient_norm <= 1e-4
     assert not solution.converged
-    assert "promised to lower the objective by" in solution.message
+    assert "was predicted to lower the objective by" in solution.message
     assert "inf" not in solution.message
     later = SOLVERS[name]().solve(objective, np.zeros(objective.n_params), stop=StoppingRule(1e-4, 50))
     assert later.value < solution.value - 0.1

@@ -18,8 +18,8 @@ MAX_SHOWN = 8
 def as_numpy(**arrays: Any) -> tuple[Any, ...]:
     """Return tensors and other libraries' arrays as NumPy arrays, and all else as it is.
 
-    What scikit-learn's own checks know better stays: sparse matrices, lists, and whatever has ``to_numpy``, as data frames and
-    series have, whose names and labels count. Whether ``array_api_dispatch`` is set makes no difference.
+    What scikit-learn's own checks convert stays as it is: sparse matrices, lists, and whatever has ``to_numpy``, as data frames
+    and series have, whose names and labels count. Whether ``array_api_dispatch`` is set makes no difference.
 
     Parameters
     ----------

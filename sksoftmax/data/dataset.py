@@ -101,6 +101,12 @@ class InMemoryDataset:
             self._segments[n_logits] = self.rows.segments(n_logits, per_segment=n_logits * self.n_features)
         return self._segments[n_logits]
 
+    # Each segment has a partial sum of its own, of n_coef + n_logits numbers, and the main thread adds them up in segment order
+    # as they come: addition of floating-point numbers is not associative, and this order is the same for any number of threads.
+    # A sum for each thread, or a lock around one, were not taken: their order is that in which threads happen to end. Partial
+    # sums are kept for the next pass, as fresh memory of many coefficients costs page faults; at most ``n_threads`` + 1 are
+    # ahead of the sum.
+
     def sum(self, term: Term, loss: BoundLoss, params: LinearParams) -> tuple[float, Vector]:
         """Return the sums of a term over all rows: the number and the vector, as ``Dataset.sum`` does."""
         partials = self.partial_sums(term, loss, params, self.segments(loss.n_logits))

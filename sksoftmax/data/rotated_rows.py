@@ -17,9 +17,9 @@ MAX_ROTATION_BYTES = 2**28
 class RotatedRows(DenseRows):
     r"""Wide rows in coordinates of the space that they span: at most as many columns as rows.
 
-    A penalised optimum lies in the span of the rows, whatever the loss (the representer theorem), and the L2 penalty does not
-    feel a rotation: the problem stays the same, and passes and Hessians shrink. By :math:`X^\top = Q R`, which is stable for
-    columns of any scale where the Gram matrix of the rows would square it.
+    A penalised optimum lies in the span of the rows, whatever the loss (the representer theorem), and the L2 penalty is
+    invariant under rotations: the problem stays the same, and passes and Hessians shrink. By :math:`X^\top = Q R`, which is
+    stable for columns of any scale where the Gram matrix of the rows would square it.
 
     References
     ----------

@@ -65,7 +65,7 @@ class Rows(ABC):
 
     @abstractmethod
     def project(self, gradient: NDArray, start: int, stop: int, out: LinearParams) -> None:
-        """Add what derivatives by the logits of rows start:stop, (stop - start, n_logits), make by the parameters to out."""
+        """Add ``gradient.T @ X[start:stop]`` and the sum of gradient's rows to out; gradient is (stop - start, n_logits)."""
 
     @abstractmethod
     def sum_value_and_gradient(
@@ -160,6 +160,11 @@ class Rows(ABC):
         """Return whether a pass over the rows takes longer than handing parts of it to threads."""
         return self.n_stored * n_logits >= SEGMENT_WORK
 
+    # How rows are cut depends on their shape and the number of logits, never on the threads: partial sums are then the same,
+    # and so are the bits of their sum. The numbers are a power of two up to 16, which 2, 4, 8 or 16 threads share evenly: other
+    # numbers leave threads waiting for the last piece. One piece a thread, the least work, was not taken as results would
+    # depend on the machine; many small ones, which any number of threads shares evenly, cost a partial sum each.
+
     def segments(self, n_logits: int, *, per_segment: int = 0) -> list[Segment]:
         """Cut the rows into the (start, stop) pieces that threads take.
 
@@ -172,7 +177,7 @@ class Rows(ABC):
         """
         work = self.n_stored * n_logits
         n_segments = max(min(MAX_SEGMENTS, work // max(SEGMENT_WORK, 20 * per_segment), self.n_rows // 8), 1)
-        n_segments = 2 ** (n_segments.bit_length() - 1)  # a power of two leaves no thread waiting for the last piece
+        n_segments = 2 ** (n_segments.bit_length() - 1)
         return list(pairwise(self.n_rows * i // n_segments for i in range(n_segments + 1)))
 
 

@@ -1,7 +1,7 @@
 """From what users call y to what a loss is fitted to.
 
 What lives here: whether y are labels or rows of class probabilities, the check of the latter, class weights, and ``Targets``
-made of them. What doesn't: labels (``labels``), sample weights (``weights``), what a loss makes of targets (``losses``).
+made of them. What doesn't: labels (``labels``), sample weights (``weights``), how a loss reads targets (``losses``).
 """
 
 from __future__ import annotations

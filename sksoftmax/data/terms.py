@@ -1,6 +1,6 @@
 """What is summed over rows: terms of an objective and of its derivatives.
 
-What lives here: one class a sum, which knows the pass over rows that takes it. What doesn't: the passes (``rows``), the order
+What lives here: one class a sum, which calls the pass over rows that takes it. What doesn't: the passes (``rows``), the order
 in which parts are added (``dataset``).
 """
 

@@ -142,6 +142,12 @@ def run_fit(n_threads: int, function: Callable[[ThreadPoolExecutor | None], Resu
         _single_threaded_blas.give_back(hold)
 
 
+# Results come in the order of the items, whichever thread ends first: a sum over them adds the same numbers in the same order,
+# and has the same bits, for any number of threads. ``Executor.map`` has this order too, but submits all items at once, and
+# results as large as all coefficients would wait side by side; here at most ``n_ahead`` are computed ahead of the one that is
+# asked for.
+
+
 def map_in_order(
     pool: ThreadPoolExecutor | None, n_ahead: int, function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:

@@ -17,7 +17,7 @@ from ..solvers import Iteration
 
 
 class FitProgress:
-    """Tells callbacks and the screen of each iteration.
+    """Reports each iteration to callbacks and the screen.
 
     scikit-learn brackets every iteration with a begin and an end hook. A solver reports only ends, so the next iteration is
     begun at once; the last one begun never runs and is ended empty by ``close``, as LogisticRegression does.
@@ -91,7 +91,7 @@ class FitProgress:
 
 
 def describe(iteration: Iteration) -> str:
-    """Return what a printed line says of an iteration: what the solver and the estimator know of it."""
+    """Return the printed line of an iteration: its objective, gradient norm, time, and validation scores if there are any."""
     parts = [f"objective {iteration.value:.6g}"]
     if iteration.validation_cross_entropy is not None:
         parts.append(f"validation cross-entropy {iteration.validation_cross_entropy:.6g}")

@@ -1,6 +1,6 @@
 """The contract of every loss.
 
-What lives here: ``Loss``. What doesn't: what ``bind`` makes of it (``_bound``), targets (``_targets``), any
+What lives here: ``Loss``. What doesn't: the loss that ``bind`` returns (``_bound``), targets (``_targets``), any
 particular loss, compiled code (``kernels``), the sum over rows and the penalty (``objectives``), encoding of labels
 (``data.targets``).
 
@@ -65,7 +65,7 @@ class Loss(ParamsMixin, ABC):
         return False
 
     def bind(self, targets: Targets) -> BoundLoss:
-        """Join the loss to what it needs to know of the targets: the number of classes, and their shares.
+        """Return the loss for these targets, of which it takes the number of classes and their shares.
 
         Parameters
         ----------

@@ -60,7 +60,7 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class BoundLoss:
-    """A loss joined to the number of classes and what else it needs to know of the targets: what an objective sums over rows.
+    """A loss with the number of classes and all else that it takes from the targets: what an objective sums over rows.
 
     It holds no rows: a data set gives the targets of those that it sums over.
 

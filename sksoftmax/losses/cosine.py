@@ -25,9 +25,9 @@ class CosineSoftmax(Loss):
               \varphi = \cos(\theta_y + m_a) - m_c
 
     Where :math:`\theta_y + m_a > \pi`, the cosine goes on falling as :math:`-2 - \cos(\theta_y + m_a)`. A margin of the cosine
-    alone is known as CosFace, one of the angle alone as ArcFace, none as NormFace. For rows whose direction tells the class and
-    whose length does not, as embeddings have them; nothing is subtracted from the columns, so centre them if zero means
-    nothing.
+    alone is known as CosFace, one of the angle alone as ArcFace, none as NormFace. For rows whose direction depends on the
+    class and whose length does not, as embeddings have them; nothing is subtracted from the columns, so centre them if zero
+    means nothing.
 
     Rows are brought to unit length first, which copies X; those of zeros stay. ``coef_`` has rows of unit length and
     ``intercept_`` is zero, whatever ``fit_intercept`` says. The penalty is the same on all of the sphere: ``C`` does nothing,

@@ -1,4 +1,4 @@
-"""Focal loss: cross-entropy that looks away from rows that are already predicted well."""
+"""Focal loss: cross-entropy with less weight on rows that are already predicted well."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class HingeLoss(Loss):
     derivatives, and with them the solvers that need no scaling; as these vanish off the kinks, ``solver="auto"`` takes
     ``"block-lbfgs"`` and not Newton's method, whose matrix may be singular. With :math:`\delta = 0` the loss has no Hessian.
     Stochastic solvers take its subgradients; ``"block-lbfgs"`` and ``"lbfgs"``, which are made for smooth functions, take it
-    too and usually end near the minimum, but cannot tell and warn.
+    too and usually end near the minimum, but have no evidence of it and warn.
 
     Convex. The logits stand for no probabilities: there is no ``predict_proba``. Labels only. Two classes use one logit,
     :math:`\ell = h(\Delta \mp z)`, which is the loss of ``sklearn.svm.SVC(kernel="linear")``, with the same ``C``.
@@ -81,7 +81,7 @@ class HingeLoss(Loss):
         self._require_labels(targets)
         # Of separable rows the loss reaches zero: there is a minimum without a penalty too.
         # Few rows are between the sides of a narrow kink, and others come there as the fit goes on: one so wide that rows
-        # within twice the margin count tells what the loss does over the length of a step.
+        # within twice the margin count has about the loss's curvature over the length of a step.
         model = HINGE, [margin, max(smoothing, MODEL_WIDTH * margin)]
         return self._bound(targets, HINGE, [margin, smoothing], has_no_minimum_when_separable=False, model=model)
 

@@ -24,13 +24,13 @@ class LogitAdjusted(SoftmaxLoss):
     .. math:: \ell(y, z) = \log \sum_j e^{z_j + \tau \log \pi_j} - z_y - \tau \log \pi_y
 
     The shares :math:`\pi` are put in while fitting and left out when predicting. With :math:`\tau = 1`,
-    ``predict_proba`` tells the probabilities in a population where all classes are equally frequent; their argmax aims at
+    ``predict_proba`` gives the probabilities in a population where all classes are equally frequent; their argmax aims at
     balanced accuracy. Convex. Where the intercept is free and unpenalised, as here, the fit differs from cross-entropy's by
     :math:`\tau \log \pi` in the intercept alone, which is what Menon et al. call post-hoc adjustment; without an intercept
     the coefficients differ too.
 
-    The shares are those of the rows weighted by ``sample_weight``. ``class_weight`` does not enter them: it tells what errors
-    cost beside, and ``"balanced"`` would make up for the shares a second time. A class without weight is not adjusted. Rows of
+    The shares are those of the rows weighted by ``sample_weight``. ``class_weight`` does not enter them: it stands for what
+    errors cost, and ``"balanced"`` would make up for the shares a second time. A class without weight is not adjusted. Rows of
     class probabilities count as with cross-entropy. Two classes use one logit, :math:`z` for class 1 against 0 for class 0.
 
     Parameters

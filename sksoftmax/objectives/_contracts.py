@@ -30,7 +30,7 @@ class Objective(Protocol):
 
     @property
     def smooth(self) -> bool:
-        """Whether it has a gradient everywhere; where it has kinks, small gradients do not tell the minimum."""
+        """Whether it has a gradient everywhere; where it has kinks, small gradients are no evidence of the minimum."""
 
     def lacks(self, contract: type) -> str | None:
         """Return why a contract is not met although its members are there, or None if it is.

@@ -1,4 +1,4 @@
-"""Coefficients and intercept as one flat vector: the one place that knows the order of its entries.
+"""Coefficients and intercept as one flat vector: the one place where the order of its entries is written.
 
 What lives here: ``Layout``. What doesn't: the functions of such vectors (``linear``).
 """

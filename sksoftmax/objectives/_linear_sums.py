@@ -230,6 +230,16 @@ class LinearSums:
         if self.shift_invariant:
             self.layout.subtract_class_mean(vector)
 
+    # A softmax does not change where all classes' coefficients of column j change by the same c_j. Along these directions the
+    # loss has neither slope nor curvature, and a penalty that commutes with the mean over the classes, as L2, is least where
+    # that mean is zero: the optimum lies in their complement, and iterates that start there with steps from there stay there.
+    #
+    # H' = H + Σ_j γ_j e_j e_jᵀ, e_j having a one for column j of every class. With γ_j the mean over the classes of H's
+    # diagonal for column j over K, H' has that mean as its curvature along e_j / √K: of the size of the other curvatures of
+    # that column, whatever its unit. H maps the complement to itself and H' is H there, so that H' d = -g and g ⟂ e_j give the
+    # d that is ⟂ e_j. To drop a class, as textbooks do, was not taken: the penalty is then another, and so is the optimum. Nor
+    # were K - 1 orthogonal coordinates, which mix the classes and leave no class blocks.
+
     def regularise_null_space(self, hessian: Vector) -> None:
         """Add curvature along the null space, a common shift of all classes: a Cholesky factor then exists in floating point.
 

@@ -56,11 +56,21 @@ class CosineObjective(LinearObjective):
             if super().value_and_gradient(alike)[0] < super().value_and_gradient(self._start)[0]:
                 self._start = alike
 
+    # With v = r w, r = ‖v‖, and the projection on the sphere's tangent space P = I - w wᵀ, dw = P dv / r and dr = wᵀdv. With
+    # the gradient g and the Hessian H by w of the loss of rows scored by w,
+    #
+    #     ∂F/∂v = P g / r,    ∂²F/∂v² = (P H P - (wᵀg) P - w (P g)ᵀ - (P g) wᵀ) / r²
+    #
+    # The second term of the Hessian is the sphere's own curvature: a loss that falls along w, wᵀg < 0, rises to second order
+    # where w turns at a fixed length. The last two are indefinite and vanish at an optimum, where P g = 0: the model leaves
+    # them out, and takes |wᵀg| for -wᵀg. Updates of w on the sphere itself (Absil, Mahony & Sepulchre 2008), which keep r at
+    # one, were not taken: F is constant along w, so that solvers of flat vectors serve, and r only grows by steps orthogonal to
+    # w.
+
     def value_and_gradient(self, params: Vector) -> tuple[float, Vector]:
         unit, norms = self._normalised(self._start + params)
         value, gradient = super().value_and_gradient(unit)
         steep, weights = self.layout.for_kernels(gradient)[0], self.layout.for_kernels(unit)[0]
-        # Only what is orthogonal to a weight turns it.
         steep -= (steep * weights).sum(axis=self.layout.feature_axis, keepdims=True) * weights
         steep /= norms
         return value, gradient

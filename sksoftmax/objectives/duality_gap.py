@@ -3,15 +3,12 @@ r"""How far a point is at most above the minimum of a convex objective with a qu
 .. math:: F(W, b) - \min F \; \le \; \sum_j \frac{(\partial F / \partial W_j)^2}{2 \alpha \lambda_j}
           \qquad \text{where} \quad \frac{\partial F}{\partial b} = 0
 
-What lives here: this bound and the intercept that it needs. What doesn't: what solvers make of it.
+What lives here: this bound and the intercept that it needs. What doesn't: the rules of solvers that use it.
 
-With the rows' losses :math:`\ell_i`, convex functions of the logits :math:`z_i = W x_i + b`, and
-:math:`u_i = \nabla \ell_i(z_i)`, Fenchel's dual of :math:`F = \sum_i w_i \ell_i + \tfrac{\alpha}{2} \sum_j \lambda_j W_j^2`
-is :math:`D(u) = -\sum_i w_i \ell_i^*(u_i) - \tfrac{1}{2 \alpha} \sum_j N_j^2 / \lambda_j` with
-:math:`N = \sum_i w_i u_i x_i^\top`, for all u with :math:`\sum_i w_i u_i = 0`, which the free intercept asks for. As
-:math:`\ell_i^*(u_i) = u_i^\top z_i - \ell_i`, the difference of F and D is a complete square: that of N plus the penalty's
-gradient. The intercept has to be exact for W: what its gradient leaves makes the bound hundreds of times looser, and costs a
-few Newton steps in n_logits dimensions on logits that are kept.
+Fenchel's dual of :math:`F = \sum_i w_i \ell_i(z_i) + \tfrac{\alpha}{2} \sum_j \lambda_j W_j^2`, whose :math:`\ell_i` are convex
+functions of the logits :math:`z_i = W x_i + b`, is
+:math:`D(u) = -\sum_i w_i \ell_i^*(u_i) - \tfrac{1}{2 \alpha} \sum_j N_j^2 / \lambda_j` with
+:math:`N = \sum_i w_i u_i x_i^\top`, for all u with :math:`\sum_i w_i u_i = 0`.
 
 References
 ----------
@@ -38,6 +35,15 @@ MAX_STEPS = 20
 EXACT = 1e-14
 
 
+# Newton's method in n_logits dimensions for the loss as a function of the intercept alone, b: convex, with the gradient
+# Σ w_i u_i and the Hessian Σ w_i ∇²ℓ_i. Where every row gives its class nearly all probability the Hessian spans many orders of
+# magnitude: it is scaled to a unit diagonal, and a class without curvature gets a share of the largest. The step is that of
+# least norm, which leaves a shift of all classes alone. Steps are damped by the condition of Armijo; near the optimum, where
+# differences of values are rounding, to halve the gradient is enough. Plain fixed-point updates of b by the log of observed
+# over predicted class shares were not taken: they converge linearly, and the bound needs the gradient at the precision of
+# float64.
+
+
 def best_shift(value_and_derivatives: Callable[[Vector], tuple[float, Vector, Vector]], n_logits: int) -> Vector:
     """Return what added to every row's logits makes the loss least, (n_logits,), by damped Newton steps.
 
@@ -54,7 +60,7 @@ def best_shift(value_and_derivatives: Callable[[Vector], tuple[float, Vector, Ve
             break
         diagonal = np.maximum(hessian.diagonal(), 1e-12 * max(hessian.diagonal().max(), 1e-300))
         scale = 1 / np.sqrt(diagonal)
-        # Classes' shifts in common have no curvature, and no gradient: least squares leaves them alone.
+        # Shifts of all classes have no curvature and no gradient.
         step = -scale * np.linalg.lstsq(hessian * scale * scale[:, None], scale * gradient, rcond=1e-11)[0]
         slope = float(gradient @ step)
         if not np.isfinite(slope) or slope >= 0:
@@ -70,6 +76,18 @@ def best_shift(value_and_derivatives: Callable[[Vector], tuple[float, Vector, Ve
         shift = shift + length * step
         value, gradient, hessian = new
     return shift
+
+
+# 1. Weak duality: min F ≥ D(u) for every u that D is defined at. The intercept is free and not penalised, which makes
+#    Σ w_i u_i = 0 a constraint: otherwise the Lagrangian is not bounded below in b.
+# 2. The u to take is u_i = ∇ℓ_i(z_i), with which Fenchel's inequality is an equality: ℓ_i(z_i) + ℓ_i*(u_i) = u_iᵀz_i. Then
+#    Σ w_i u_iᵀz_i = ⟨N, W⟩ + (Σ w_i u_i)ᵀb = ⟨N, W⟩.
+# 3. So F - D = ⟨N, W⟩ + α/2 Σ λ_j W_j² + Σ N_j² / (2 α λ_j) = Σ (N_j + α λ_j W_j)² / (2 α λ_j), a complete square, and
+#    N + α λ W = ∂F/∂W. No conjugate ℓ* has to be computed: any convex loss has the bound.
+# 4. The constraint asks for the b that is optimal for W. It is found for the bound alone: F(W, b) - min F is what the given b
+#    costs, F(W, b) - F(W, b'), plus the gap at b'. To project u on the constraint instead, by subtracting its mean over the
+#    rows, was not taken: u may leave the domain of ℓ* (for a softmax: probabilities below zero). Nor may b stay as given: what
+#    its gradient leaves makes the bound hundreds of times looser.
 
 
 def linear_duality_gap(objective: LinearSums, strength: Vector, params: Vector) -> float:

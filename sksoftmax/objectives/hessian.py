@@ -32,6 +32,15 @@ PANEL = 256
 Vector = NDArray[np.float64]
 
 
+# Blocks (k, l) and (l, k) are the same symmetric matrix: K (K + 1) / 2 of them are added up, of the pairs k ≥ l, and each is
+# written to both places. Each is a product Xᵀ diag(h_kl) X of a step of rows. Its weights are of one sign for cross-entropy,
+# w p_k (1 - p_k) for k = l and -w p_k p_l otherwise: as ±(√|h| X)ᵀ(√|h| X) it is a symmetric product (BLAS syrk), half the cost
+# of a general one. Those of losses with a margin or of the focal loss may have both signs, and take the general one. Narrow X
+# takes a kernel, as BLAS calls would cost more than products of a few columns. Σ_i w_i (diag(p_i) - p_i p_iᵀ) ⊗ x_i x_iᵀ as K
+# blocks less one product of the (n_rows, n_params) matrix √w_i p_i ⊗ x_i was not taken: it serves cross-entropy alone, needs K
+# times the memory of X, and cancels where p is near one.
+
+
 def add_hessian(
     data: InMemoryDataset,
     loss: BoundLoss,

@@ -37,8 +37,8 @@ SEGMENT_NUMBERS, MAX_SEGMENTS = 2**17, 16
 class LogitScalingObjective:
     """Cross-entropy of scaled and shifted logits plus a penalty on all parameters.
 
-    The flat vector holds v, one number or n_classes, then b, n_classes. The penalty has to hold b, whose level the loss does
-    not feel.
+    The flat vector holds v, one number or n_classes, then b, n_classes. The penalty has to include b, as the
+    loss does not depend on its mean.
 
     Parameters
     ----------
@@ -122,6 +122,13 @@ class LogitScalingObjective:
 
         return self._sum(params, add, self.n_params)[1] + self._penalty.hessian_product(direction)
 
+    # With J_i = [diag(z_i)  I], or [z_i  I] for a shared v, the derivatives of row i's scaled logits by the parameters,
+    #
+    #     H = Σ_i w_i J_iᵀ (diag(p_i) - p_i p_iᵀ) J_i
+    #
+    # J_iᵀp_i is (p_i ∘ z_i, p_i), or (p_iᵀz_i, p_i): the outer products are one symmetric product of matrices a block of rows.
+    # J_iᵀ diag(p_i) J_i has p z² and p z and p on the diagonals of its four parts: sums over rows.
+
     def hessian(self, params: Vector) -> Vector:
         """Return the Hessian at params, of shape (n_params, n_params)."""
         n_scale = self.n_params - self.n_logits
@@ -133,7 +140,6 @@ class LogitScalingObjective:
             weight = self._targets.weight[start:stop, None]
             weighted = weight * proba
             means = proba * given
-            # diag(p) - p pᵀ: first p along the parameters, then what the diagonal adds.
             outer = np.column_stack([means.sum(axis=1) if self._shared else means, proba])
             outer *= np.sqrt(weight)
             out -= outer.T @ outer
@@ -153,7 +159,7 @@ class LogitScalingObjective:
     def _sum(self, params: Vector, add: Callable[[Vector, Vector, int, int, Vector], float], size: int) -> tuple[float, Vector]:
         """Return the sums over blocks of what add returns, and of what it adds to a vector, in segment order.
 
-        It is given a block's logits, what params make of them (scratch), the rows' numbers, and the vector.
+        Its arguments are a block's logits, the same scaled and shifted by params (scratch), start and stop, and the vector.
         """
         scale, bias = self.split(params)
 

@@ -94,15 +94,16 @@ class BlockPreconditioner:
     """
 
     # The Hessian of a softmax has K × K blocks Xᵀ diag(w p_k (δ_kl - p_l)) X. Those off the diagonal, which couple the classes,
-    # are left out: L-BFGS learns them in some tens of steps, where it would need hundreds for the scale and the correlation of
-    # the columns, which the blocks hold. The blocks alone have curvature along a shift of all classes by the same vector, where
-    # the loss has none: without Q steps would drift along such shifts, where only the penalty pulls back. The whole Hessian,
-    # or Böhning's bound of it (1992), which one matrix serves, were not taken: K times the order, or loose where classes are
-    # decided.
+    # are left out: L-BFGS's corrections add them in some tens of steps, where it would need hundreds for the scale and the
+    # correlation of the columns, which the blocks hold. The blocks alone have curvature along a shift of all classes by the
+    # same vector, where the loss has none: without Q steps would have components along such shifts, where only the penalty has
+    # curvature. The whole Hessian, or Böhning's bound of it (1992), which one matrix serves, were not taken: K times the order,
+    # or loose where classes are decided.
     #
     # In a common basis V the blocks are taken to differ in their spectra alone: H_k⁻¹ ≈ V diag(1 / d_k) Vᵀ, with d_k the
     # curvature along V's columns. The penalty is part of the block that V is of: eigenvectors of the Gram matrix would not do
-    # where the penalty outweighs the data along some columns and not along others.
+    # where the penalty outweighs the data along some columns and not along others. A product is then two with the one matrix
+    # that all classes share.
 
     def __init__(self, objective: HasClassBlocks, params: Vector, *, max_bytes: int, n_made: int = 0) -> None:
         self._objective = objective
@@ -190,6 +191,11 @@ def positive(diagonal: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where((diagonal > 0) & np.isfinite(diagonal), diagonal, 1)
 
 
+# V for a block B, D = diag(B)^-½: with the eigendecomposition D B D = U Λ Uᵀ, V = D U has VᵀB V = Λ and V Λ⁻¹ Vᵀ = B⁻¹. With
+# d_k the diagonal of VᵀH_k V in the place of Λ it is exact for every multiple of B. Without D the eigenvectors would be those
+# of the column of largest unit, and the others' curvature would be lost in its rounding.
+
+
 def eigenbasis(block: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the eigenvectors of a block scaled to a unit diagonal, for coefficients of the unscaled columns."""
     scale = 1 / np.sqrt(positive(block.diagonal()))
@@ -197,6 +203,13 @@ def eigenbasis(block: NDArray[np.float64]) -> NDArray[np.float64]:
     if not np.all(np.isfinite(scaled)):
         return np.eye(len(block))
     return scale[:, None] * np.linalg.eigh(scaled)[1]
+
+
+# By Cholesky (potrf, potri), in coordinates in which the block has a unit diagonal, as in ``solvers.newton_cholesky``. What
+# rounding makes indefinite is lifted along the diagonal, by 1e-14 of it and then a hundred times more until a factor exists: a
+# preconditioner may be off along directions of hardly any curvature, as L-BFGS corrects it. The inverse itself, not its factor,
+# is kept: all classes' products are then one batch of matrix products in each iteration, where triangular solves would be two
+# calls a class, and a preconditioner does not need the factor's smaller error.
 
 
 def invert(block: NDArray[np.float64]) -> None:

@@ -105,7 +105,8 @@ def advise_newton(solution: Solution, stop: StoppingRule) -> str:
 
 
 def without_shift(objective: Objective, vector: Vector) -> Vector:
-    """Return vector less its mean over the classes, which no step would change: the loss is the same, the penalty lower."""
+    """Return vector less its mean over the classes: the loss is the same, the penalty lower."""
+    # Steps are orthogonal to shifts of all classes but for rounding: what a start has of them would stay.
     vector = vector.copy()
     objective.project_out_shift(vector)
     return vector

@@ -49,8 +49,9 @@ def conjugate_gradients(multiply: Callable[[Vector], Vector], right_hand_side: V
     # Hestenes & Stiefel (1952), in the form of Nocedal & Wright, "Numerical Optimization", algorithm 5.3, with M = diag(scale):
     #     α = rᵀM⁻¹r / pᵀHp,   x ← x + α p,   r ← r - α H p,   β = rᵀM⁻¹r / (that before),   p ← M⁻¹r + β p
     # Each iterate is the least of the model ½ xᵀHx - bᵀx over a growing subspace, so cut short anywhere it is a direction of
-    # descent, and α rᵀM⁻¹r / 2 is what the iteration lowers the model by. Steihaug's boundary of a trust region and
-    # directions of negative curvature are not needed: objectives are convex here, and a flat direction ends the iteration.
+    # descent, and α rᵀM⁻¹r / 2 is what the iteration lowers the model by. As r is orthogonal to x, bᵀx = xᵀHx: the model at x
+    # is -½ bᵀx, cut short or not. Steihaug's boundary of a trust region and directions of negative curvature are not needed:
+    # objectives are convex here, and a flat direction ends the iteration.
     residual, solution = right_hand_side, np.zeros_like(right_hand_side)
     search = residual / scale
     squared = float(residual @ search)

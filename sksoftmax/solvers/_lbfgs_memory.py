@@ -36,7 +36,14 @@ class LBFGSMemory:
     # two-loop recursion (Nocedal & Wright, algorithm 7.4) gives the same in twice as many short steps as there are
     # corrections, for none of which BLAS has work enough.
     #
-    # The corrections are rows here, in a ring: order tells which is which.
+    # γ is the usual scale of H₀, sᵀy / yᵀy of the last correction (Nocedal & Wright, equation 7.20), in the coordinates in
+    # which P is the identity: sᵀy / yᵀP y. It is below one where P predicts too long steps: blocks leave out how the classes
+    # are coupled, by which a softmax of K equal probabilities has K / (K - 1) times their curvature, or were made where the
+    # classes were more decided. It is never above one: the ratio along one step is no reason to lengthen those along all
+    # others.
+    #
+    # The corrections are rows here, in a ring, and order lists them by age. Of SᵀY the entries of a step with later changes are
+    # up to date, R's; the others are stale and not read.
 
     def __init__(self, capacity: int, n_params: int) -> None:
         self._capacity = capacity
@@ -74,7 +81,6 @@ class LBFGSMemory:
             return preconditioned
         grid = np.ix_(order, order)
         step_by_change, change_by_change = self._step_by_change[grid], self._change_by_change[grid]
-        # γ: blocks made where the classes were less decided predict too long a step; the last correction tells by how much.
         scale = min(1.0, step_by_change[-1, -1] / change_by_change[-1, -1])
         by_step = (self._steps[:used] @ gradient)[order]
         by_change = (self._preconditioned_changes[:used] @ gradient)[order]

@@ -16,8 +16,11 @@ def observed_noise(objective: Objective, value: float, new_value: float, gradien
 
     Zero of an objective that is not convex, of which nothing can be said.
     """
-    # A convex f satisfies f(x + s) ≤ f(x) + f'(x + s)ᵀs: what computed values rise by beyond that is their error. In float32 it
-    # comes from the logits, and no multiple of the value bounds it.
+    # A convex f lies above its tangents, f(x) ≥ f(x + s) - f'(x + s)ᵀs: what computed values rise by beyond f'(x + s)ᵀs is
+    # their error. In float32 it comes from the logits, and no multiple of the value bounds it.
+    #
+    # The gradient's own error enters by its product with s, which is small where s is. An estimate from differences of values
+    # at neighbouring points (Moré & Wild 2011) was not taken: it would cost passes of its own.
     if not objective.convex:
         return 0.0
     return max(0.0, new_value - value - float(gradient @ step))
@@ -47,13 +50,15 @@ def line_search(
     """
     # Sufficient is a decrease of 1e-4 of what the slope predicts, the condition of Armijo (Nocedal & Wright, "Numerical
     # Optimization", equation 3.4). Where even that is below the noise of the value, not to rise beyond the noise is enough. Of
-    # a convex objective the slope tells more exactly: if it is still below 1e-4 of that at the start where the step ends, it
-    # was so all the way, and the value has fallen by as much.
+    # a convex objective the slope φ' along the step is the sharper test, as its rounding error is not relative to the value: φ'
+    # does not fall, so that φ(t) - φ(0) = ∫ φ' ≤ t φ'(t), and φ'(t) ≤ 1e-4 φ'(0) implies the condition of Armijo. (The
+    # approximate Wolfe conditions of Hager & Zhang 2005 replace values by slopes for the same reason.)
     #
     # A step that fails is followed by the minimum of the cubic through both values and slopes, at least a tenth and at most
-    # four fifths of it (their section 3.5): the gradient comes with each value anyway, in the same pass over the rows. The
-    # condition of Wolfe, which would ask for longer steps as well, was not taken: of a convex objective yᵀs ≥ 0 holds without,
-    # and the methods' own step, 1, is the right one near the optimum.
+    # four fifths of it (their section 3.5): the gradient comes with each value anyway, in the same pass over the rows, and the
+    # bounds keep trials apart where noisy values misplace the cubic's minimum. The condition of Wolfe, which would ask for
+    # longer steps as well, was not taken: of a convex objective yᵀs ≥ 0 holds without, and the methods' own step, 1, is the
+    # right one near the optimum.
     noise = objective.value_noise(value)
     step = 1.0
     for _ in range(max_trials):
@@ -71,7 +76,8 @@ def cubic_minimum(step: float, rise: float, slope: float, new_slope: float) -> f
     """Return where the cubic with these slopes at 0 and step, and this rise between them, is least; zero if it overflows."""
     # Nocedal & Wright, "Numerical Optimization", equation 3.59, from the points 0 and step: with d₁ = slope + new_slope - 3
     # rise / step and d₂ = √(d₁² - slope · new_slope), the minimum is at step - step (new_slope + d₂ - d₁) / (new_slope - slope
-    # + 2 d₂).
+    # + 2 d₂). A negative radicand, of a cubic without a minimum, counts as zero: the caller bounds the result. The parabola
+    # through both values and the first slope was not taken, which ignores the second slope.
     with np.errstate(over="ignore", invalid="ignore"):
         bend = slope + new_slope - 3 * rise / step
         root = np.sqrt(np.maximum(bend * bend - slope * new_slope, 0.0))

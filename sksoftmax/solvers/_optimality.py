@@ -3,9 +3,9 @@ r"""What is left to the optimum, and how much may be left where a solver says th
 What lives here: the allowances of all solvers, ``OptimalityTest``, a bound or an estimate from the outside, and ``Distance``,
 from the Newton step. What doesn't: the bound's derivation (``objectives.duality_gap``), and the tolerance of the gradient.
 
-What is left is always told as a *predicted decrease* of the objective, in nats: with a model H of the Hessian and the gradient
+What is left is always a *predicted decrease* of the objective, in nats: with a model H of the Hessian and the gradient
 g, :math:`\tfrac{1}{2} g^\top H^{-1} g`, half the square of the Newton decrement. Unlike the gradient it does not depend on the
-scale of the columns. The better the model is known, the more may be left.
+scale of the columns. The better the model, the more may be left.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BLOCKS_SHARE = 5_000
 # within 3e-4 of each other in probability on tables of hundreds of columns, for 3 to 9 % more iterations than with 5,000.
 BLOCK_LBFGS_SHARE = 20_000
 # A stochastic solver may be so many nats above the optimum, and off by so much in any row's probability: half of what
-# ``converged_`` promises, as the model has an error.
+# ``converged_`` is documented to mean, as the model has an error.
 NATS, PROBABILITY = 0.5e-4, 0.5e-2
 
 # Most memory for the matrices of a model that is asked once.
@@ -37,12 +37,24 @@ MAX_BYTES = 2**29
 RESIDUAL, MAX_PRODUCTS, MAX_PRODUCTS_AFAR = 1e-3, 100, 10
 
 
-class OptimalityTest:
-    """Whether a point is near the optimum, for solvers whose own steps do not tell.
+# With f(x + d) = f(x) + gᵀd + ½ dᵀH d + O(‖d‖³), the minimum over d is -½ gᵀH⁻¹g, at d = -H⁻¹g: f(x) - min f is about half the
+# square of the Newton decrement (gᵀH⁻¹g)^½ (Boyd & Vandenberghe, "Convex Optimization", section 9.5.1). Under a linear map of
+# the parameters x = A u, g becomes Aᵀg and H becomes AᵀH A: the decrement is the same, and so is any one by a model that is
+# mapped alike. That is so of the whole Hessian for any A, and of class blocks for those that scale and mix columns.
+#
+# A model M in the place of H is off by at most the extreme eigenvalues of M⁻¹H, and from below where M has more curvature: the
+# allowance is the less the coarser the model, by the SHAREs above. The duality gap is no estimate but a bound, loose by the
+# ratio of the data's curvature to the penalty's: it is asked first, as what it proves needs no allowance, and the model where
+# it proves nothing. Neither the change of the value nor of the parameters by an iteration was taken: both are small where
+# progress is slow.
 
-    By the duality gap, a bound, or else by the decrease that the class blocks of the Hessian predict. A gradient alone does
-    not tell: its components are in the units of the columns, and along small or correlated columns much may be left where all
-    of them are small. Of an objective that has neither a bound nor a preconditioner it is all that is known.
+
+class OptimalityTest:
+    """Whether a point is near the optimum, for solvers whose own steps give no evidence of it.
+
+    By the duality gap, a bound, or else by the decrease that the class blocks of the Hessian predict. A gradient alone is
+    no evidence: its components are in the units of the columns, and along small or correlated columns much may be left where
+    all of them are small. Of an objective that has neither a bound nor a preconditioner it is all that is known.
 
     Parameters
     ----------
@@ -98,7 +110,7 @@ class Distance(NamedTuple):
     predicted_decrease : float
         Of the mean loss plus penalty, in nats; less than the step's where that is not solved for.
     change_of_proba : float
-        The most that the step changes a row's probability by; NaN where the decrease has told that the optimum is far.
+        The most that the step changes a row's probability by; NaN where the decrease shows that the optimum is far.
     solved : bool
         Whether the step is that of Newton, and not cut short.
     """
@@ -109,7 +121,7 @@ class Distance(NamedTuple):
 
     @property
     def near(self) -> bool:
-        """Whether the point is the optimum as far as ``converged_`` promises."""
+        """Whether the point is the optimum as ``converged_`` means it."""
         return self.solved and self.predicted_decrease <= NATS and self.change_of_proba <= PROBABILITY
 
     def __str__(self) -> str:
@@ -117,7 +129,7 @@ class Distance(NamedTuple):
             return f"about {self.predicted_decrease:.2g} nats a row{'' if self.solved else ' or more'} above the optimum"
         if self.solved:
             return f"where a Newton step would change probabilities by up to {self.change_of_proba:.2g}"
-        return f"where {MAX_PRODUCTS} Hessian products do not tell how far the optimum is"
+        return f"where {MAX_PRODUCTS} Hessian products do not bound the distance to the optimum"
 
 
 def distance(objective: FiniteSum, params: Vector, gradient: Vector) -> Distance | None:
@@ -130,15 +142,18 @@ def distance(objective: FiniteSum, params: Vector, gradient: Vector) -> Distance
     """
     # The Newton step d, H d = -g, by conjugate gradients: the objective is about -½ gᵀd above its minimum, and d changes each
     # row's probabilities by about as much as the way to the optimum would. Conjugate gradients lower the model in every
-    # iteration: cut short they give a lower bound, so that a point far away is told from one that is near after a few
-    # products, each about as dear as an epoch. A quadratic model made of gradients met on the way was not taken: their noise
-    # is of the order of what is looked for.
+    # iteration: cut short they give a lower bound, so that a point far away is found to be so after a few products, each about
+    # as dear as an epoch. A quadratic model made of gradients met on the way was not taken: their noise is of the order of what
+    # is looked for. Nor was the bound ‖g‖² / 2μ with the strong convexity μ, which is the penalty's and makes this the duality
+    # gap: what the steps' noise leaves in the gradient lies along columns of large curvature, and the bound takes it to lie
+    # along the flattest.
     if not meets(objective, HasNewtonStep):
         return None
     scale = diagonal_scale(objective.hessian_diagonal(np.zeros_like(params)))
     residual = -without_shift(objective, gradient)
     squared = float(residual @ (residual / scale))
-    # What is left of the system is less than squared / (2 · the least curvature by scale), of which the penalty is a part.
+    # With the residual r of the system, ½ rᵀH⁻¹r is left of the decrease: at most rᵀM⁻¹r max(M) / 2λ, as the penalty gives H at
+    # least the curvature λ along coefficients. ``enough`` makes that a hundredth of NATS.
     enough = NATS / 50 * objective.l2_strength / float(np.max(scale))
     bound = max(RESIDUAL**2 * squared, enough)
     iterates = conjugate_gradients(lambda vector: objective.hessian_product(params, vector), residual, scale)
@@ -155,7 +170,8 @@ def distance(objective: FiniteSum, params: Vector, gradient: Vector) -> Distance
     if not solved or nats > NATS:
         return Distance(nats, np.nan, solved)
     # The residual is relative to curvature where all classes are equally likely. An outlier's is far above that at the point,
-    # so that residuals of ordinary rows, with which the optimum is far, look like nothing: blocks at the point tell.
+    # so that residuals of ordinary rows, with which the optimum is far, look like nothing: blocks at the point are free of
+    # that.
     by_blocks = predicted_decrease(objective, params, gradient)
     if by_blocks > NATS:
         return Distance(by_blocks, np.nan, solved=False)

@@ -26,7 +26,7 @@ class Iteration(NamedTuple):
         Objective after the iteration (mean loss in nats plus alpha times the penalty). A stochastic solver takes each row's
         loss before the step that the row belongs to.
     gradient_norm : float
-        Largest absolute component of its gradient; NaN where the solver does not know it.
+        Largest absolute component of its gradient; NaN where the solver does not compute it.
     seconds : float
         Since the solver started, with whatever its observer took.
     learning_rate : float or None
@@ -90,9 +90,9 @@ class Status(StrEnum):
     LINE_SEARCH_FAILED
         No lower point was found at the precision of the numbers, and nothing says that this is the optimum.
     NEWTON_STEP_UNSOLVED
-        Conjugate gradients did not solve for the Newton step that would tell how far the optimum is.
+        Conjugate gradients did not solve for the Newton step, by which the distance to the optimum is judged.
     KINK
-        Steps are predicted to lower nothing, but the loss has kinks: nothing tells how far the optimum is.
+        Steps are predicted to lower nothing, but the loss has kinks: no bound on what is left is known.
     SEPARABLE
         The classes are separated and nothing is penalised: there is no minimum.
     NO_IMPROVEMENT

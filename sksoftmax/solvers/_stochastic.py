@@ -23,8 +23,10 @@ from .schedules import SCHEDULES, Schedule
 
 # The t-th point is added to the mean by mean ← mean + ω (point - mean) with ω = (1 + a) / (t + a), polynomial-decay averaging
 # of degree a (Shamir & Zhang 2013): it then weighs about t^a, where ω = 1 / t would weigh all points alike and keep the start,
-# which is far away, for as long as the fit takes. The mean over the last half of the points does about as well, and would have
-# to know when the last half begins.
+# which is far away, for as long as the fit takes. As 1 - ω = (t - 1) / (t + a), its weight among T points, ω_t Π_{s>t} (1-ω_s),
+# is proportional to Γ(t + a) / Γ(t): for a = 3 to t (t + 1)(t + 2), and at t = 1 ω is 1, so that the start has none. The mean
+# over the last half of the points does about as well and needs the number of steps beforehand. An exponential moving average,
+# with constant ω, has noise that does not vanish with the number of steps.
 AVERAGING = 3
 
 
@@ -180,7 +182,9 @@ class StochasticSolver(Solver[FiniteSum]):
         schedule = SCHEDULES[self.schedule]() if isinstance(self.schedule, str) else self.schedule
         epochs = state.n_epochs + np.arange(len(sizes)) / len(sizes)
         rates = self.learning_rate * schedule.factors(state.n_steps, epochs, n_epochs)
-        # A step against the penalty alone, taken implicitly: a multiplication that no rate makes unstable.
+        # The penalty's step is implicit: from θ, after the loss's step, to the minimiser of ½ |w - θ|² + η λ / 2 |w|², which is
+        # θ / (1 + η λ), a factor in (0, 1] for any rate η. The explicit one, the factor 1 - η λ of a gradient step, diverges
+        # beyond η λ = 2, as where C is small. With moments the penalty is a part of the gradient unless it is decoupled.
         implicit = self.decoupled or not any(self._moments)
         steps = np.empty(len(rates), dtype=kernels.STEP)
         steps["lr"], steps["eps"] = self._rates(rates, state.n_steps)
@@ -204,6 +208,9 @@ class StochasticSolver(Solver[FiniteSum]):
         return loss
 
     def minimise(self, objective: FiniteSum, start: Vector, *, stop: StoppingRule, history: History) -> Solution:
+        # An epoch's loss, each row's before its step, is free: a pass at the epoch's end would double its cost. It is of points
+        # on the way, above the end's by about what the epoch has gained, which is why it is compared with the lowest before and
+        # several epochs have to fail in a row. A validation set (``early_stopping``) is the estimator's matter.
         tol, max_iter, n_iter_no_change = stop.tol, stop.max_iter, stop.n_iter_no_change
         state = self.begin(start)
         lowest, n_stalled, stalled = np.inf, 0, False
@@ -221,7 +228,7 @@ class StochasticSolver(Solver[FiniteSum]):
             message = f"{self.name} made {n_iter} iterations, as many as asked for"
             return history.solution(state.averaged_params, value, gradient, status=Status.EPOCHS_MADE, message=message)
         # That the loss has stopped falling is when to stop, as SGDClassifier has it, and no sign of the optimum: steps may be
-        # too long to come nearer, or too short to be seen. The Newton step from the end tells.
+        # too long to come nearer, or too short to be seen. The Newton step from the end decides.
         left = distance(objective, state.averaged_params, gradient)
         converged = left is not None and left.near
         reason = f", as the loss of none of the last {n_iter_no_change} epochs was lower by {tol:.3g} than the lowest before"

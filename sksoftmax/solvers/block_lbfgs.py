@@ -14,10 +14,11 @@ from ._optimality import BLOCK_LBFGS_SHARE
 from ._quasi_newton import CONVERGED, NO_LOWER_POINT, Method, Point, Step, Verdict, descend, what_is_left
 from ._solution import History, Solution, Status, StoppingRule
 
-KINK = " (at a kink of the loss, nothing tells what is left)"
+KINK = " (at a kink of the loss, where no bound on the decrease left is known)"
 # Corrections kept at least, and beyond these most memory for them.
 MIN_CORRECTIONS, MEMORY_BYTES = 6, 2**27
-# Iterations in a row that lower an objective that is not convex by no more than rounding: a convex one's line search tells.
+# Iterations in a row that lower an objective that is not convex by no more than rounding, after which it counts as stalled; a
+# convex one stalls where the line search finds no lower point.
 MAX_STALLED = 5
 
 
@@ -29,8 +30,9 @@ class BlockLBFGS(Solver[HasPreconditioner]):
               H_k = X^\top \mathrm{diag}(w \, p_k (1 - p_k)) X + \alpha I
 
     at a recent point, with the intercept's row and column in each block. Q subtracts the mean over the classes: the loss is
-    constant along a vector added to every class's coefficients, and without Q steps would drift along such vectors, where only
-    the penalty pulls back. The blocks hold scale and correlation of the columns; L-BFGS learns how the classes are coupled.
+    constant along a vector added to every class's coefficients, and without Q steps would have components along such vectors,
+    where only the penalty has curvature. The blocks hold scale and correlation of the columns; the
+    corrections add how the classes are coupled.
 
     Making the blocks costs about ``n_rows * n_features²`` operations for each class that a row is undecided about, and
     ``n_classes * n_features²`` numbers of memory. An iteration is one pass over X as in plain L-BFGS, and some tens of them
@@ -82,6 +84,16 @@ class PreconditionedLBFGS(Method):
         As ``BlockLBFGS`` has them.
     """
 
+    # H₀ = γ P with P = Q blockdiag(H_k⁻¹) Q. L-BFGS with H₀ in the place of γ I is L-BFGS in the coordinates L⁻¹ params, P =
+    # LLᵀ, in which the blocks are the identity (H₀ is free in each iteration: Nocedal & Wright, section 7.2). Preconditioned
+    # nonlinear conjugate gradients, which keep one correction, were not taken: a correction costs a few products of vectors,
+    # little beside a pass over the rows, and more corrections make for fewer passes.
+    #
+    # A refresh changes P alone. The corrections stay: yᵀs is the mean curvature along s and holds whatever H₀ is. Their
+    # products P y are made anew then, and otherwise come without a product of their own: P y = P g' - P g, and P g' is needed
+    # for the next direction anyway. To start the memory anew at each refresh was not taken, as the coupling of the classes,
+    # which the blocks leave out, would be lost.
+    #
     # Where the objective is not convex the Hessian may have negative curvature, and a gradient may be small near a saddle
     # point. The blocks are of a positive definite model whatever the loss, and corrections of no curvature are left out, so
     # that the inverse Hessian stays positive definite and each step one of descent. No damped update (Powell 1978), which would
@@ -132,7 +144,7 @@ class PreconditionedLBFGS(Method):
 
     def _bound(self, point: Point) -> float:
         """Return the tolerance at a point."""
-        # Gradients are small near saddle points, too: it takes more to tell them from minima.
+        # Gradients are small near saddle points, too: a smaller bound passes over more of them.
         return self._tol if self._objective.convex or point.n_iter == 0 else self._tol / 10
 
     def without_lower_point(self, point: Point, step: Step) -> Verdict:
@@ -156,7 +168,9 @@ class PreconditionedLBFGS(Method):
 def next_refresh(iteration: int, *, is_costly: bool) -> int:
     """Return the iteration after which the preconditioner is made anew next."""
     # In geometric progression: a solve of n iterations makes about log n of them, and none is older than a fixed share of the
-    # way. The point moves far at first, when the classes part, and little later.
+    # way. The point moves far at first, when the classes part, and little later. A refresh in each iteration would make this a
+    # block Newton method, at n_rows · n_features² operations for each class and iteration; one when steps or predictions get
+    # worse would depend on rounding, and so would the iterates after it.
     if is_costly:
         return 4 * iteration or 10
     return 2 * iteration or 6

@@ -25,14 +25,14 @@ POLISHED = 1e-6
 class NewtonCG(Solver[HasHessian]):
     """Truncated Newton with conjugate gradients and a backtracking line search.
 
-    The Newton system is solved to a relative residual of ``min(0.5, sqrt(norm of the gradient))``, which keeps the
-    convergence superlinear (Nocedal & Wright, "Numerical Optimization", algorithm 7.1). Norms are those of columns divided by
-    the root of their curvature, which is the preconditioner too: columns of small scale would count for nothing in others.
+    The Newton system is solved to a relative residual of ``min(0.5, sqrt(norm of the gradient))``, for which the
+    convergence is superlinear (Nocedal & Wright, "Numerical Optimization", algorithm 7.1). Norms are those of columns divided
+    by the root of their curvature, which is the preconditioner too: columns of small scale would count for nothing in others.
     Each inner iteration is a Hessian product, ``6 * n_rows * n_features * n_classes`` operations; memory is a few vectors of
     the parameters' length.
 
     Stops when the gradient is within the tolerance and the decrease that a Newton step predicts within a hundredth of it, or
-    when that decrease is below the rounding error of the objective. The slope along a truncated step says little of it:
+    when that decrease is below the rounding error of the objective. The slope along a truncated step is only a lower bound:
     where these seem met, the system is solved to a relative residual of 1e-3 at least, and that step is the last one; if
     ``max_inner`` iterations do not get there, the solver ends and does not claim to have converged.
 
@@ -127,7 +127,19 @@ class TruncatedNewton(Method):
         # leaves there must neither be solved for nor gather in the step.
         residual = -without_shift(objective, gradient)
         squared = float(residual @ (residual / scale))
-        # The forcing term min(½, √‖g‖) of Dembo, Eisenstat & Steihaug (1982), as Nocedal & Wright have it in algorithm 7.1.
+        # d is taken where ‖H d + g‖ ≤ η ‖g‖, with the forcing term η = min(½, √‖g‖) of Dembo, Eisenstat & Steihaug (1982), as
+        # Nocedal & Wright have it in algorithm 7.1: η → 0 makes the convergence superlinear, of order 3/2. η = min(½, ‖g‖), of
+        # order 2, was not taken: its additional products solve for a step whose model has an error of the order ‖d‖² itself.
+        # Nor was the test of Nash & Sofer (1990), which stops where the model falls little by an iteration: columns that
+        # converge late are then left out. Norms are √(rᵀM⁻¹r), M = diag(scale); the squares are compared, so that min(½, √‖g‖)²
+        # is min(¼, ‖g‖).
+        #
+        # Asked for exactly, the step is the evidence that the optimum is reached: -½ gᵀd is below ½ gᵀH⁻¹g by ½ rᵀH⁻¹r, a
+        # share of at most κ (‖r‖ / ‖g‖)² with κ the condition of M⁻¹H. As this step may be the last one, it goes on to
+        # POLISHED if that is near.
+        #
+        # The class blocks would be the better preconditioner, at block_size² numbers a class: memory is a few vectors here, and
+        # block L-BFGS takes them.
         bound = (EXACT**2 if exactly else min(0.25, np.sqrt(squared))) * squared
         enough = POLISHED**2 * squared if exactly else bound
         iterates = conjugate_gradients(lambda vector: objective.hessian_product(params, vector), residual, scale)

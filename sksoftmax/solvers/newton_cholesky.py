@@ -55,9 +55,9 @@ class NewtonCholesky(Solver[HasHessian]):
             return descend(ExactNewton(objective, stop.gradient_tol), objective, start, stop=stop, history=history)
         except SingularHessianError as error:
             params = error.params
-        # L-BFGS needs no Hessian, and where it is singular a Newton step is any of many: without a penalty, along directions
-        # that no row tells apart. Adding a multiple of the identity would choose one of them by the units of the columns. The
-        # iteration that failed counts.
+        # L-BFGS needs no Hessian, and where it is singular a Newton step is any of many: without a penalty, along directions in
+        # which no row's logits change. Adding a multiple of the identity would choose one of them by the units of the columns.
+        # The iteration that failed counts.
         left = replace(stop, max_iter=max(stop.max_iter - len(history.iterations) - 1, 0))
         return fall_back("met a singular Hessian", objective, params, left, history)
 
@@ -111,6 +111,7 @@ class ExactNewton(Method):
 
     def _converged(self, point: Point, step: Step, noise: float, *, is_last: bool) -> bool:
         """Return whether a point is the optimum by a step from it or to it; the last one is asked for better evidence."""
+        # The decrement of a Newton step is affine invariant, and so is its bound: columns of any scale are tested alike.
         # A step that is predicted to lower the objective by ε leaves of the order of ε² (Boyd & Vandenberghe, section 9.5.3):
         # its prediction serves for the point that it leads to, where no other Hessian is needed.
         left = step.predicted_decrease
@@ -136,20 +137,26 @@ def fall_back(reason: str, objective: HasHessian, params: Vector, stop: Stopping
 
 
 def memory_bytes() -> float:
-    """Return the memory of this machine, infinity where the system does not tell."""
+    """Return the memory of this machine, infinity where it is unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return np.inf
 
 
+# One factor an iteration: to keep it for several (Shamanskii's method) was not taken, as making the Hessian costs p / 6 times a
+# pass and saves an iteration of quadratic convergence. A damped or trust-region step needs the factor again with a multiple of
+# the identity; the line search needs passes alone, and Newton steps of convex losses of this kind are rarely cut.
+
+
 def newton_direction(objective: HasHessian, params: Vector, gradient: Vector) -> Vector | None:
     """Return the Newton step at params, or None where the Hessian is singular to working precision."""
     # H d = -g by Cholesky, in coordinates in which H has a unit diagonal: of all diagonal scalings none has a condition number
     # less by more than a factor n_params (van der Sluis 1969), so that columns of unlike units do not look like a singular
-    # matrix. The softmax's null space, the shifts of all classes, has been given curvature first: g is orthogonal to it, and so
-    # is d. LDLᵀ or a pivoted factor, which singular matrices have too, was not taken: where the Hessian is singular a Newton
-    # step is not the way, and L-BFGS takes over.
+    # matrix. Newton's method itself does not depend on the scale of the columns: only the factor's rounding does. The softmax's
+    # null space, the shifts of all classes, has been given curvature first: g is orthogonal to it, and so is d. LDLᵀ or a
+    # pivoted factor, which singular matrices have too, was not taken: where the Hessian is singular a Newton step is not the
+    # way, and L-BFGS takes over.
     hessian = objective.hessian(params)
     objective.regularise_null_space(hessian)
     diagonal = hessian.diagonal().copy()
@@ -161,9 +168,12 @@ def newton_direction(objective: HasHessian, params: Vector, gradient: Vector) ->
     hessian[flat, flat] = 1
     norm = np.abs(hessian).sum(axis=0).max()
     # The matrix is symmetric: its transpose is the Fortran-ordered view that LAPACK overwrites without a copy.
+    # Zeros above the diagonal (clean) are not needed.
     factor, info = lapack.dpotrf(hessian.T, lower=1, overwrite_a=1, clean=0)
     if info != 0:
         return None
+    # A factor may exist by luck of rounding. Of the solution's digits as many are lost as the condition number has: where its
+    # estimate (Higham 1988), two triangular solves for each of a few vectors, is above 1 / ε, none is right.
     reciprocal_condition, _ = lapack.dpocon(factor, norm, uplo="L")
     if reciprocal_condition < np.finfo(np.float64).eps:
         return None

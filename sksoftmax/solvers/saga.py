@@ -77,12 +77,14 @@ class SAGA(Solver[FiniteSum]):
             if not (np.isfinite(loss) and np.all(np.isfinite(params))):
                 raise ValueError(f"saga diverged: parameters are no longer finite. Lower learning_rate={rate:.3g}.")
             # The sum of the table's gradients, each of another point of the epoch, is that of the objective in the limit, and
-            # costs nothing: it says when to look.
+            # costs nothing. Where it is within a bound, the gradient at the point itself is taken, one pass, and if that is
+            # within tol the Newton step, up to 100 passes. Each such look halves the bound: a fit makes at most 1 + log₂(tol /
+            # the smallest norm of the sum) of them, however many its epochs are.
             gradient = memory.gradient_sum[: objective.n_params].copy()
             gradient[: objective.n_coef] += objective.l2_strength * params[: objective.n_coef]
             stopped = history.record(params.copy(), loss + objective.penalty_value(params), gradient, learning_rate=rate)
             if look_at is not None and objective.gradient_norm(gradient) <= look_at:
-                look_at /= 2  # a look costs as much as some epochs
+                look_at /= 2
                 converged = self._converged(objective, params, objective.value_and_gradient(params)[1], tol)
             if stopped or converged:
                 break
@@ -112,7 +114,9 @@ class SAGA(Solver[FiniteSum]):
             return self.learning_rate
         lipschitz_constant = objective.lipschitz_constant + objective.l2_strength
         if not np.isfinite(lipschitz_constant):
-            raise ValueError("SAGA knows no bound on the curvature of this loss: pass SAGA(learning_rate=...).")
+            raise ValueError("The curvature of this loss has no known bound: pass SAGA(learning_rate=...).")
         # Defazio, Bach & Lacoste-Julien prove a linear rate for 1 / (3 L), and for 1 / (2 (μ n + L)) where the strong convexity
-        # μ is known. This is the latter's limit for a weak penalty; scikit-learn takes 1 / (2 L + min(2 n μ, L)).
+        # μ is known. This is the latter's limit for a weak penalty; scikit-learn takes 1 / (2 L + min(2 n μ, L)). L is that of
+        # the worst row: to draw rows in proportion to their own L (Schmidt et al. 2015) was not taken, which gives up
+        # permutations. Nor was a line search for L (Schmidt, Le Roux & Bach 2017), which evaluates rows twice.
         return 1 / (2 * lipschitz_constant)

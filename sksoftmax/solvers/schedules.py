@@ -17,10 +17,21 @@ from .._params import ParamsMixin
 __all__ = ["SCHEDULES", "Constant", "Cosine", "InverseScaling", "Schedule", "StepDecay"]
 
 
+# A minibatch's gradient has noise at the optimum too: at a constant rate η plain SGD ends in a neighbourhood of it whose size
+# is about proportional to η. Rates with Σ η_t = ∞ and Σ η_t² < ∞ shrink it to the optimum (Robbins & Monro 1951): the first so
+# that any start is left behind, the second so that the noise adds up to something finite. For t^-power both hold if ½ < power ≤
+# 1.
+#
+# A factor depends on the number of steps and epochs alone, so that a pass's rates are computed before it and kernels get them
+# as an array. Rates that fall when the loss does not ("adaptive" of scikit-learn's SGDClassifier) were not taken: losses of
+# epochs are noisy, and would decide more than when a fit ends. Nor was its "optimal", η₀ / (1 + α η₀ t): with minibatches and a
+# weak penalty it begins to fall later than most fits end.
+
+
 class Schedule(ParamsMixin, ABC):
     """Contract of every schedule: factors of the learning rate.
 
-    Time is told in steps and in epochs. An epoch is a pass over the rows of a ``fit``, or one call of ``partial_fit``.
+    Time is measured in steps and in epochs. An epoch is a pass over the rows of a ``fit``, or one call of ``partial_fit``.
     """
 
     @abstractmethod
@@ -87,6 +98,7 @@ class InverseScaling(Schedule):
     def factors(self, first_step: int, epochs: NDArray[np.float64], n_epochs: int | None) -> NDArray[np.float64]:
         if not (self.power >= 0 and self.delay > 0):
             raise ValueError(f"InverseScaling needs power >= 0 and delay > 0, got {self.power!r} and {self.delay!r}.")
+        # 1 + t / delay, not t: the first steps are of the rate itself, and the fall begins at about ``delay`` steps.
         return (1 + (first_step + np.arange(len(epochs))) / self.delay) ** -self.power
 
 
@@ -119,9 +131,10 @@ class Cosine(Schedule):
     def factors(self, first_step: int, epochs: NDArray[np.float64], n_epochs: int | None) -> NDArray[np.float64]:
         total = n_epochs if self.n_epochs is None else self.n_epochs
         if total is None:
-            raise ValueError("partial_fit does not know how many epochs will follow: pass Cosine(n_epochs=...).")
+            raise ValueError("the number of epochs is unknown in partial_fit: pass Cosine(n_epochs=...).")
         if not (total > 0 and 0 <= self.final <= 1):
             raise ValueError(f"Cosine needs n_epochs > 0 and final in [0, 1], got {total!r} and {self.final!r}.")
+        # e counts parts of epochs: the rate falls with each step, and the last step's is one step away from ``final``.
         return self.final + (1 - self.final) * 0.5 * (1 + np.cos(np.pi * np.minimum(epochs / total, 1.0)))
 
 
