@@ -147,3 +147,19 @@ def test_predicting_a_few_rows_counts_no_cores(problem, monkeypatch):
     clf = SoftmaxRegressionClassifier(tol=1e9).fit(X, y)
     monkeypatch.setattr(threads_module, "_openmp_effective_n_threads", lambda: pytest.fail("cores counted"))
     clf.predict_proba(X[:5])
+
+
+def test_an_interrupt_that_costs_a_condition_its_lock_is_an_interrupt():
+    class Interrupted:
+        def result(self):
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise RuntimeError("cannot release un-acquired lock")
+
+    class Pool:
+        def submit(self, function, item):
+            return Interrupted()
+
+    with pytest.raises(KeyboardInterrupt):
+        list(threads_module.map_in_order(Pool(), 1, abs, [1, 2, 3]))

@@ -148,6 +148,20 @@ def run_fit(n_threads: int, function: Callable[[ThreadPoolExecutor | None], Resu
 # asked for.
 
 
+def _result(future: Future[Result]) -> Result:
+    """Return a future's result, waiting for it.
+
+    Python's conditions lose their lock to an interrupt between two of their own steps, and then raise a RuntimeError of it
+    instead of the KeyboardInterrupt.
+    """
+    try:
+        return future.result()
+    except RuntimeError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+
+
 def map_in_order(
     pool: ThreadPoolExecutor | None, n_ahead: int, function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
@@ -159,9 +173,9 @@ def map_in_order(
     for item in items:
         pending.append(pool.submit(function, item))
         if len(pending) > n_ahead:
-            yield pending.popleft().result()
+            yield _result(pending.popleft())
     while pending:
-        yield pending.popleft().result()
+        yield _result(pending.popleft())
 
 
 def effective_n_threads() -> int:
