@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
 
@@ -21,10 +21,18 @@ class ParamsMixin:
     tables: ClassVar[Mapping[str, Mapping[str, type]]] = {}
     """For each hyperparameter that may be a name: the classes by name."""
 
+    def __repr__(self) -> str:
+        """Return how it is made, for one without hyperparameters; a dataclass has its own."""
+        return f"{type(self).__name__}()"
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the hyperparameters by name; ``deep`` adds those of objects among them, as ``schedule__power``."""
-        params = {}
-        for field in fields(self):  # type: ignore[arg-type]
+        if not is_dataclass(self):
+            if type(self).__init__ is not object.__init__:
+                raise TypeError(f"{type(self).__name__} has an __init__ of its own; decorate it with dataclasses.dataclass.")
+            return {}
+        params: dict[str, Any] = {}
+        for field in fields(self):
             value = params[field.name] = getattr(self, field.name)
             if deep and hasattr(value, "get_params") and not isinstance(value, type):
                 params.update({f"{field.name}__{name}": inner for name, inner in value.get_params().items()})

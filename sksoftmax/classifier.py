@@ -404,7 +404,7 @@ class SoftmaxRegressionClassifier(CallbackSupportMixin, LinearPrediction, BaseEs
         self, problem: Problem, total_weight: float, random_state: Any, pool: ThreadPoolExecutor | None, n_threads: int
     ) -> LinearObjective:
         return problem.objective(
-            *make_penalty(self.C, self.l1_ratio, total_weight),
+            *make_penalty(self.C, total_weight),
             fit_intercept=self.fit_intercept,
             random_state=random_state,
             may_rotate=solver_class(self.solver).benefits_from_rotation,

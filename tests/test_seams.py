@@ -4,13 +4,15 @@ import multiprocessing
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.optimize import check_grad
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from sksoftmax import SoftmaxRegressionClassifier
@@ -152,6 +154,56 @@ def test_a_loss_in_numpy_has_the_gradient_of_its_value_and_is_taken_at_its_word(
     ):
         with pytest.raises(ValueError, match=rf"OwnFocalLoss\(gamma=2.0\) has {lacks}.*; use solver='block-lbfgs'"):
             SoftmaxRegressionClassifier(loss=OwnFocalLoss(), solver=solver).fit(X, y)
+
+
+class OwnCrossEntropy(Loss):
+    """Without hyperparameters: no dataclass."""
+
+    convex = shift_invariant = True
+
+    def value_and_gradient(self, logits, labels):
+        return OwnFocalLoss(gamma=0.0).value_and_gradient(logits, labels)
+
+
+class HalfCrossEntropy(CrossEntropy):
+    """Of a loss that has a kernel: what is defined here counts."""
+
+    def value_and_gradient(self, logits, labels):
+        losses, gradient = OwnCrossEntropy().value_and_gradient(logits, labels)
+        return losses / 2, gradient / 2
+
+
+class Kinked(OwnCrossEntropy):
+    smooth = False
+
+
+class ClaimsHessian(OwnCrossEntropy):
+    has_hessian = True
+
+
+@pytest.mark.parametrize("solver", ["auto", "block-lbfgs", "lbfgs"])
+def test_what_a_loss_in_numpy_says_of_itself_counts(make_problem, solver):
+    X, y, _ = make_problem(80, 4, 3)
+    fit = partial(SoftmaxRegressionClassifier, solver=solver, tol=1e-7)
+    expected = fit().fit(X, y).predict_proba(X)
+    for own in (fit(loss=OwnCrossEntropy()), fit(loss=HalfCrossEntropy(), C=2.0), fit(loss=ClaimsHessian())):
+        assert_allclose(clone(own).fit(X, y).predict_proba(X), expected, atol=1e-5)
+        assert own.fit(X, y).converged_
+    if solver != "lbfgs":  # which takes a gradient of nearly zero for the minimum, as it is of a convex function
+        with pytest.warns(ConvergenceWarning, match="at a kink of the loss"):
+            assert not fit(loss=Kinked()).fit(X, y).converged_
+    for loss in (OwnCrossEntropy(), HalfCrossEntropy(), ClaimsHessian()):
+        with pytest.raises(ValueError, match=rf"{type(loss).__name__}\(.*\) has no Hessian; use solver='block-lbfgs'"):
+            SoftmaxRegressionClassifier(loss=loss, solver="newton-cg").fit(X, y)
+
+
+def test_a_loss_with_an_init_of_its_own_is_asked_to_be_a_dataclass():
+    class Configured(OwnCrossEntropy):
+        def __init__(self, q):
+            self.q = q
+
+    with pytest.raises(TypeError, match=r"Configured has an __init__ of its own; decorate it with dataclasses\.dataclass"):
+        clone(SoftmaxRegressionClassifier(loss=Configured(2)))
 
 
 class Wrong(OwnFocalLoss):

@@ -167,13 +167,13 @@ class InMemoryDataset:
         return float(np.max((self.rows.squared_norms() + fit_intercept) * self.targets.weight))
 
     def sgd_epoch(self, loss: BoundLoss, order: NDArray[np.int64], plan: MinibatchPlan) -> float:
-        """Pass once over the rows of order in minibatches, as ``Rows.sgd_epoch`` does; return their loss as met."""
+        """Run one epoch of minibatch updates over order; return the mean loss, each row's taken before its own step."""
         return float(self.rows.sgd_epoch(loss.arguments(self.targets), order, plan, self.pool))
 
     def saga_epoch(
         self, loss: BoundLoss, order: NDArray[np.int64], rate: float, l2_strength: float, memory: SAGAMemory
     ) -> float:
-        """Pass once over the rows of order by SAGA, as ``Rows.saga_epoch`` does; return their loss as met."""
+        """Run one epoch of SAGA over order; return the mean loss, each row's taken before its own step."""
         return float(self.rows.saga_epoch(loss.arguments(self.targets), order, rate, l2_strength, memory))
 
 

@@ -105,7 +105,7 @@ def check_l1_ratio(l1_ratio: float) -> None:
         raise ValueError(f"l1_ratio={l1_ratio!r} is not implemented yet: only l1_ratio=0.0, the L2 penalty.")
 
 
-def make_penalty(C: float, l1_ratio: float, total_weight: float) -> tuple[Penalty, float]:
+def make_penalty(C: float, total_weight: float) -> tuple[Penalty, float]:
     """Return the penalty and its strength against the mean loss, 1 / (C · total_weight); 0 for none.
 
     Below ``NO_PENALTY`` it is lost beside the loss, and its inverse, which solvers would step by, is beyond all scales.
@@ -113,9 +113,8 @@ def make_penalty(C: float, l1_ratio: float, total_weight: float) -> tuple[Penalt
     Raises
     ------
     ValueError
-        The penalty is so strong that the loss is lost beside it, or there is none of this share of L1.
+        The penalty is so strong that the loss is lost beside it.
     """
-    check_l1_ratio(l1_ratio)
     penalty = PENALTIES["l2"]()
     if np.isinf(C):
         return penalty, 0.0

@@ -31,8 +31,9 @@ from ._targets import Targets
 class Loss(ParamsMixin, ABC):
     """Contract of every loss: hyperparameters, ``bind`` for fitting, ``proba`` and ``log_proba`` for predicting.
 
-    What a subclass does not say of itself is not relied upon: by default a loss is neither convex nor invariant to shifts, has
-    no Hessian, and no bound on its second derivatives.
+    What a subclass does not say of itself is not relied upon, but for a gradient: by default a loss is neither convex nor
+    invariant to shifts, has no Hessian, and no bound on its second derivatives. A subclass of a loss with a kernel that defines
+    ``value_and_gradient`` is fitted by that, and only the kernel's curvature is left, for preconditioners.
 
     Attributes
     ----------
@@ -43,7 +44,9 @@ class Loss(ParamsMixin, ABC):
     shift_invariant : bool
         Whether adding one number to all logits of a row changes nothing.
     has_hessian : bool
-        Whether it has second derivatives that solvers may use.
+        Whether it has second derivatives that solvers may use; one in plain array code has none.
+    smooth : bool
+        Whether it has a gradient everywhere. This is taken for granted unless a loss says that it has kinks.
     unit_norm : bool
         Whether its logits are cosines: rows and weights of unit length, without intercept and penalty.
     has_proba : bool
@@ -61,8 +64,13 @@ class Loss(ParamsMixin, ABC):
 
     @property
     def has_hessian(self) -> bool:
-        """Whether it has second derivatives that solvers may use."""
+        """Whether it has second derivatives that solvers may use; one in plain array code has none."""
         return False
+
+    @property
+    def smooth(self) -> bool:
+        """Whether it has a gradient everywhere; where it has kinks, a predicted decrease is no evidence of the minimum."""
+        return True
 
     def bind(self, targets: Targets) -> BoundLoss:
         """Return the loss for these targets, of which it takes the number of classes and their shares.
@@ -113,9 +121,11 @@ class Loss(ParamsMixin, ABC):
     ) -> BoundLoss:
         """Return the loss with these kernel parameters; ``model`` is its own curvature, or cross-entropy's if it has none."""
         binary = targets.n_classes == 2
+        own_model = None if kernels is None else (kernels, parameters)
+        if type(self).value_and_gradient is not Loss.value_and_gradient:
+            kernels = None  # of the class that this one inherits from
         parameters = np.array(parameters, dtype=np.float64)
-        if model is None:
-            model = (CROSS_ENTROPY, [0.0]) if kernels is None else (kernels, parameters)
+        model = model or own_model or (CROSS_ENTROPY, [0.0])
         return BoundLoss(
             loss=self,
             n_classes=targets.n_classes,

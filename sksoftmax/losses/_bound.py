@@ -34,6 +34,10 @@ class HasProperties(Protocol):
         """Whether it has second derivatives that solvers may use."""
 
     @property
+    def smooth(self) -> bool:
+        """Whether it has a gradient everywhere."""
+
+    @property
     def unit_norm(self) -> bool:
         """Whether its logits are cosines."""
 
@@ -103,7 +107,12 @@ class BoundLoss:
     @property
     def has_hessian(self) -> bool:
         """Whether it has second derivatives that solvers may use."""
-        return self.loss.has_hessian
+        return self.loss.has_hessian and self.kernels is not None
+
+    @property
+    def smooth(self) -> bool:
+        """Whether it has a gradient everywhere."""
+        return self.loss.smooth
 
     @property
     def unit_norm(self) -> bool:

@@ -75,6 +75,11 @@ class HingeLoss(Loss):
         """Whether the kinks are rounded."""
         return self.smoothing > 0
 
+    @property
+    def smooth(self) -> bool:
+        """Whether the kinks are rounded."""
+        return self.smoothing > 0
+
     def bind(self, targets: Targets) -> BoundLoss:
         margin = check_number("margin", self.margin, 0, closed=False)
         smoothing = check_number("smoothing", self.smoothing, 0, closed=True)

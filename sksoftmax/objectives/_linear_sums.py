@@ -98,8 +98,7 @@ class LinearSums:
 
     def _kernel_params(self, params: NDArray) -> LinearParams:
         """Return coefficients and intercept as the rows' kernels take them, of the rows' dtype."""
-        coef, intercept = self.layout.for_kernels(params)
-        return coef.astype(self.data.dtype, copy=False), intercept.astype(self.data.dtype, copy=False)
+        return self.in_memory.rows.kernel_params(self.layout.for_kernels(params))
 
     # -- sums over rows ------------------------------------------------------------------------------------------
 
@@ -207,8 +206,8 @@ class LinearSums:
 
     @property
     def smooth(self) -> bool:
-        """Whether loss and penalty have no kinks: a convex loss that has is the only one without second derivatives."""
-        return self._penalty.is_smooth and (self.loss.has_hessian or not self.loss.convex)
+        """Whether loss and penalty have no kinks."""
+        return self._penalty.is_smooth and self.loss.smooth
 
     @property
     def strictly_convex(self) -> bool:
