@@ -77,9 +77,6 @@ class OptimalityTest:
         objective, tol = self._objective, self._tol
         if not objective.smooth:
             return False
-        has_dual, has_model = meets(objective, HasDual), meets(objective, HasPreconditioner)
-        if not has_dual and not has_model:
-            return objective.gradient_norm(gradient) <= tol
         noise = objective.value_noise(value)
         if meets(objective, HasDual):
             self.left = objective.duality_gap(params)
@@ -87,10 +84,10 @@ class OptimalityTest:
                 return True
         if not np.any(gradient):
             return True
-        if not meets(objective, HasPreconditioner):
-            return False
-        self.left = predicted_decrease(objective, params, gradient)
-        return self.left <= max(tol / BLOCKS_SHARE, noise / 8)
+        if meets(objective, HasPreconditioner):
+            self.left = predicted_decrease(objective, params, gradient)
+            return self.left <= max(tol / BLOCKS_SHARE, noise / 8)
+        return not meets(objective, HasDual) and objective.gradient_norm(gradient) <= tol
 
 
 def predicted_decrease(objective: HasPreconditioner, params: Vector, gradient: Vector) -> float:
